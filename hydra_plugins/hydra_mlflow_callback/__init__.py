@@ -1,0 +1,1 @@
+"""A Hydra callback that records searches in MLflow: one parent run, one nested run per job."""

@@ -1,0 +1,75 @@
+"""Sending one job's record to MLflow. Repeatable: what is already there is not written twice."""
+
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ._payload import MAX_METRICS_PER_BATCH, MAX_PARAMS_PER_BATCH, MAX_TAG_LENGTH, batches, shorten
+from ._record import JOB_FILE, JobRecord
+from ._settings import Settings
+from ._tracking import connect
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+def deliver(settings: Settings, record: JobRecord, directory: Path) -> None:
+    """Make the run say what the record says, end it, and mark the record as sent.
+
+    MLflow keeps a metric once however often the same value, time and step arrive, and accepts a parameter again
+    if its value is the same. So a delivery that was cut short is simply done again.
+    """
+    client = connect(settings)
+    if record.run_id is None:
+        record.run_id = find_or_create(client, settings, record)
+        record.save(directory)
+    tags: dict[str, str] = {}
+    if record.error:
+        tags["hydra.status_reason"] = shorten(record.error.strip().splitlines()[-1], MAX_TAG_LENGTH)
+        client.log_text(record.run_id, record.error, "traceback.txt")
+    log_values(client, record.run_id, record.metrics, record.params, tags)
+    if settings.log_artifacts:
+        upload(client, record.run_id, directory)
+    client.set_terminated(record.run_id, record.status, record.end_time)
+    record.sent = True
+    record.save(directory)
+
+
+def find_or_create(client: "MlflowClient", settings: Settings, record: JobRecord) -> str:
+    """Return the id of the run that carries the record's key; make the run if there is none."""
+    found = client.search_runs([settings.experiment_id], f"tags.`hydra.job.key` = '{record.key}'", max_results=1)
+    if found:
+        return str(found[0].info.run_id)
+    run = client.create_run(
+        settings.experiment_id, start_time=record.start_time, tags=record.tags, run_name=record.name
+    )
+    return str(run.info.run_id)
+
+
+def log_values(
+    client: "MlflowClient",
+    run_id: str,
+    metrics: Sequence[tuple[str, float, int, int]] = (),
+    params: Mapping[str, str] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    """Log everything with as few requests as MLflow's batch limits allow."""
+    from mlflow.entities import Metric, Param, RunTag
+
+    metric_batches = batches((Metric(*metric) for metric in metrics), MAX_METRICS_PER_BATCH)
+    param_batches = batches((Param(*param) for param in (params or {}).items()), MAX_PARAMS_PER_BATCH)
+    all_tags = [RunTag(key, value) for key, value in (tags or {}).items()]
+    for i, (some_metrics, some_params) in enumerate(zip_longest(metric_batches, param_batches, fillvalue=())):
+        client.log_batch(run_id, some_metrics, some_params, all_tags if i == 0 else ())
+
+
+def upload(client: "MlflowClient", run_id: str, directory: Path) -> None:
+    """Upload the job's output directory, links and our own record left out."""
+    names = [path.name for path in directory.iterdir() if not path.name.startswith(JOB_FILE)]
+    for name in sorted(names):
+        path = directory / name
+        if path.is_dir():
+            client.log_artifacts(run_id, str(path), name)
+        else:
+            client.log_artifact(run_id, str(path))

@@ -1,0 +1,185 @@
+"""The run of one job: opened when the job starts, closed when it ends, whatever happens to the server meanwhile."""
+
+import logging
+import os
+import time
+import traceback
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hydra.core.utils import JobStatus
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+from hydra_plugins.hydra_trial import InvalidObjective, listening, objective_values
+
+from ._delivery import deliver, log_values
+from ._payload import clean_key, now, numbers_in, params_of
+from ._record import JobRecord, SearchRecord
+from ._settings import Settings
+from ._tracking import connect
+
+if TYPE_CHECKING:
+    from hydra.core.utils import JobReturn
+    from omegaconf import DictConfig
+
+log = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_SENDS = 5.0
+
+
+class JobRun:
+    """One job on its way into MLflow. Its record on disk comes first; the server may be away."""
+
+    def __init__(self, settings: Settings, record: JobRecord, directory: Path) -> None:
+        self.settings = settings
+        self.record = record
+        self.directory = directory
+        self.online = False
+        self._unsent_from = 0
+        self._last_send = time.monotonic()
+        self._subscriptions = ExitStack()
+
+    @classmethod
+    def open(cls, settings: Settings, search: SearchRecord | None, config: "DictConfig") -> "JobRun":
+        """Write the record, open the run, and make it the active one of this process."""
+        resolved = task_config(config)
+        record = new_record(settings, search, config, resolved)
+        job = cls(settings, record, Path(config.hydra.runtime.output_dir))
+        record.save(job.directory)
+        save_resolved_config(resolved, job.directory / (config.hydra.output_subdir or ""))
+        try:
+            job._activate()
+        except Exception as error:  # anything a server or a network can raise: the job goes on without
+            log.warning("MLflow can't be reached; %s goes on and is recorded later: %s", record.name, error)
+        job._subscriptions.enter_context(listening(job.report))
+        return job
+
+    def _activate(self) -> None:
+        import mlflow
+
+        client = connect(self.settings)
+        leave_other_runs()
+        # An id left by an outer MLflow program would make this job write into that program's run.
+        os.environ.pop("MLFLOW_RUN_ID", None)
+        run = mlflow.start_run(
+            experiment_id=self.settings.experiment_id, run_name=self.record.name, tags=self.record.tags
+        )
+        self.record.run_id = run.info.run_id
+        self.record.save(self.directory)
+        log_values(client, self.record.run_id, params=self.record.params)
+        self.online = True
+
+    def report(self, value: float, step: int) -> None:
+        """Keep an intermediate value, and send what was kept every few seconds."""
+        self.record.metrics.append((clean_key(self.settings.metrics[0]), value, now(), step))
+        if self.online and time.monotonic() - self._last_send > SECONDS_BETWEEN_SENDS:
+            self._send_curve()
+
+    def _send_curve(self) -> None:
+        self._last_send = time.monotonic()
+        self.record.save(self.directory)
+        try:
+            log_values(connect(self.settings), str(self.record.run_id), self.record.metrics[self._unsent_from :])
+            self._unsent_from = len(self.record.metrics)
+        except Exception as error:  # see open()
+            self.online = False
+            log.warning("MLflow is gone; %s goes on and is recorded later: %s", self.record.name, error)
+
+    def close(self, job_return: "JobReturn") -> None:
+        """Write the outcome down and send it; the run ends FINISHED, FAILED or KILLED, never as another's."""
+        self._subscriptions.close()
+        try:
+            self._conclude(job_return)
+            self.record.save(self.directory)
+            if self.online:
+                deliver(self.settings, self.record, self.directory)
+        except Exception as error:  # see open()
+            log.warning("MLflow can't take %s now; it is recorded later: %s", self.record.name, error)
+        finally:
+            leave_other_runs()
+
+    def _conclude(self, job_return: "JobReturn") -> None:
+        record = self.record
+        record.end_time = now()
+        record.status, record.error, record.values = outcome(job_return, self.settings)
+        results = dict(zip(map(clean_key, self.settings.metrics), record.values, strict=False))
+        metrics_file = self.directory / "metrics.json"
+        if metrics_file.is_file():
+            try:
+                results = numbers_in(metrics_file.read_text(encoding="utf-8")) | results
+            except ValueError as error:
+                log.warning("%s is no record of metrics: %s", metrics_file, error)
+        if record.number is not None:
+            results["trial_number"] = float(record.number)
+        last_step = max((step for *_, step in record.metrics), default=-1)
+        for key, value in results.items():
+            record.metrics.append((key, value, record.end_time, max(last_step, 0)))
+
+
+def outcome(job_return: "JobReturn", settings: Settings) -> tuple[str, str | None, list[float]]:
+    """Return the run's status, the traceback or reason where it failed, and the objective values.
+
+    A job that returns nothing is a fine job, unless somebody wants to compare it.
+    """
+    result = job_return._return_value  # `return_value` would raise it again
+    if job_return.status is JobStatus.COMPLETED:
+        if result is None and not settings.directions:
+            return "FINISHED", None, []
+        try:
+            return "FINISHED", None, list(objective_values(result, len(settings.metrics)))
+        except InvalidObjective as error:
+            return "FAILED", str(error), []
+    if isinstance(result, BaseException):
+        status = "FAILED" if isinstance(result, Exception) else "KILLED"
+        return status, "".join(traceback.format_exception(result)), []
+    return "FAILED", "the job ended without a result", []
+
+
+def new_record(
+    settings: Settings, search: SearchRecord | None, config: "DictConfig", resolved: dict[str, object]
+) -> JobRecord:
+    """Describe the job that is about to start. The parameters are its resolved configuration."""
+    in_search = search is not None and config.hydra.mode == RunMode.MULTIRUN
+    number = int(config.hydra.job.num) if in_search else None
+    record = JobRecord(
+        name=f"trial-{number}" if in_search else settings.run_name,
+        number=number,
+        start_time=now(),
+        params=params_of(resolved, settings.exclude_params),
+        tags=dict(settings.tags),
+        overrides=list(config.hydra.overrides.task),
+    )
+    if search is not None and in_search:
+        record.parent_run_id = search.run_id
+        record.tags |= search.tags | {"mlflow.parentRunId": search.run_id}
+    record.tags["hydra.job.key"] = record.key
+    return record
+
+
+def task_config(config: "DictConfig") -> dict[str, object]:
+    """Return what the job is given, resolved, without Hydra's own node.
+
+    Resolved in place: in a copy, `${now:...}` would be another time than in the name of the job's directory.
+    """
+    keys = [str(key) for key in config if key != "hydra" and not OmegaConf.is_missing(config, key)]
+    values = {key: config[key] for key in keys}
+    return {
+        key: OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+        for key, value in values.items()
+    }
+
+
+def save_resolved_config(resolved: dict[str, object], folder: Path) -> None:
+    """Write the configuration with every interpolation resolved; Hydra's own config.yaml keeps them."""
+    folder.mkdir(exist_ok=True)
+    (folder / "config_resolved.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(resolved)), encoding="utf-8")
+
+
+def leave_other_runs() -> None:
+    """Drop whatever run is active in this process without ending it: it is closed by its own id."""
+    from mlflow.tracking import fluent
+
+    # end_run() would also close the run as FINISHED and needs the server; there is no public way to only leave it.
+    fluent._active_run_stack.get().clear()  # type: ignore[no-untyped-call]

@@ -1,0 +1,93 @@
+"""From a job's configuration and result files to what MLflow accepts. Pure: data in, data out.
+
+The limits are those of mlflow.utils.validation (MLflow 3.17).
+"""
+
+import json
+import math
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+MAX_KEY_LENGTH = 250
+MAX_PARAM_LENGTH = 6000
+MAX_TAG_LENGTH = 8000
+MAX_PARAMS_PER_BATCH = 100
+MAX_METRICS_PER_BATCH = 800  # 1,000 of all kinds together: parameters and tags want their place
+
+_Item = TypeVar("_Item")
+_NOT_ALLOWED = re.compile(r"[^/\w.\- :]")
+_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@/\s]+@")
+
+
+def flatten(config: object, prefix: str = "") -> dict[str, str]:
+    """Turn nested containers into {"model.max_depth": "5"}; lists without mappings stay whole, empty ones too."""
+    if isinstance(config, Mapping) and config:
+        items: Iterable[tuple[Any, object]] = config.items()  # Any: YAML keys may be numbers
+    elif isinstance(config, Sequence) and not isinstance(config, str) and any(isinstance(x, Mapping) for x in config):
+        items = enumerate(config)
+    else:
+        return {prefix: str(config)}
+    flat: dict[str, str] = {}
+    for key, value in items:
+        flat |= flatten(value, f"{prefix}.{key}" if prefix else str(key))
+    return flat
+
+
+def params_of(config: Mapping[str, object], exclude: Sequence[str]) -> dict[str, str]:
+    """Return the parameters of a job: its resolved configuration without the keys in `exclude` and all below them."""
+    return {
+        clean_key(key): shorten(hide_password(value), MAX_PARAM_LENGTH)
+        for key, value in flatten(config).items()
+        if not any(key == other or key.startswith(f"{other}.") for other in exclude)
+    }
+
+
+def clean_key(key: str) -> str:
+    """Return a name that MLflow accepts: letters, digits and `/_.- :`, at most 250 of them, no path tricks."""
+    clean = _NOT_ALLOWED.sub("_", key).strip("/") or "_"
+    clean = re.sub(r"(?<![^/])\.+(?=/|$)", "_", re.sub(r"/+", "/", clean))
+    return shorten(clean, MAX_KEY_LENGTH)
+
+
+def shorten(text: str, length: int) -> str:
+    """Cut `text` to `length` characters, with an ellipsis where something is missing."""
+    return text if len(text) <= length else text[: length - 3] + "..."
+
+
+def hide_password(text: str) -> str:
+    """Mask the password of a URL."""
+    return _PASSWORD.sub(r"\1***@", text)
+
+
+def numbers_in(text: str) -> dict[str, float]:
+    """Return the finite numbers in a JSON object, nested ones under dotted keys.
+
+    Raises:
+        ValueError: `text` is not a JSON object.
+    """
+    content = json.loads(text)
+    if not isinstance(content, dict):
+        raise ValueError(f"metrics.json must hold an object of names and numbers, got {type(content).__name__}")
+    return {clean_key(key): value for key, value in _numbers(content, "")}
+
+
+def _numbers(content: Mapping[str, object], prefix: str) -> Iterator[tuple[str, float]]:
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            yield from _numbers(value, f"{prefix}{key}.")
+        elif isinstance(value, (int, float)) and math.isfinite(value):
+            yield f"{prefix}{key}", float(value)
+
+
+def batches(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
+    """Cut `items` into lists of at most `size`; at least one list, which may be empty."""
+    rest = list(items)
+    for start in range(0, max(len(rest), 1), size):
+        yield rest[start : start + size]
+
+
+def now() -> int:
+    """Return the time in milliseconds since the epoch, as MLflow counts it."""
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,97 @@
+"""What a search found, from the records of its jobs. Pure: data in, data out."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ._payload import MAX_TAG_LENGTH, clean_key, shorten
+from ._record import JobRecord
+from ._settings import Settings
+
+TABLE_ROWS = 10
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What goes onto the parent run, and the text that is printed and kept as an artifact."""
+
+    metrics: dict[str, float]
+    params: dict[str, str]
+    tags: dict[str, str]
+    text: str
+
+
+def summarize(records: Sequence[JobRecord], settings: Settings, fixed_keys: Sequence[str]) -> Summary:
+    """Count the jobs, find the best ones (several objectives: the Pareto front), and describe them."""
+    counts = Counter(record.status for record in records)
+    tags = {f"jobs.{status.lower()}": str(counts[status]) for status in ("FINISHED", "FAILED", "KILLED")}
+    best = best_records(records, settings.directions)
+    lines = [f"Jobs: {counts['FINISHED']} finished, {counts['FAILED']} failed, {counts['KILLED']} killed"]
+    metrics: dict[str, float] = {f"jobs_{status.lower()}": float(counts[status]) for status in counts}
+    params: dict[str, str] = {}
+    if len(settings.directions) == 1 and best:
+        first = best[0]
+        params = {clean_key(f"best_{key}"): value for key, value in swept(first, fixed_keys).items()}
+        metrics |= {f"best_{settings.metrics[0]}": first.values[0], "best_value": first.values[0]}
+        tags |= {"best.trial": first.name} | ({"best.run_id": first.run_id} if first.run_id else {})
+    elif best:
+        pick = {"maximize": max, "minimize": min}
+        for i, (name, direction) in enumerate(zip(settings.metrics, settings.directions, strict=True)):
+            metrics[f"best_{name}"] = pick[direction](record.values[i] for record in best)
+        lines.append(f"Best trials, none of which beats another in everything: {len(best)}")
+    for record in best[:TABLE_ROWS]:
+        lines += describe(record, settings, fixed_keys)
+    tags["mlflow.note.content"] = shorten(note(records, best, settings, fixed_keys, lines[0]), MAX_TAG_LENGTH)
+    return Summary(metrics=metrics, params=params, tags=tags, text="\n".join(lines) + "\n")
+
+
+def best_records(records: Sequence[JobRecord], directions: Sequence[str]) -> list[JobRecord]:
+    """Return the finished jobs that no other beats in every objective; of equal single bests, the first."""
+    signs = [1.0 if direction == "maximize" else -1.0 for direction in directions]
+    finished = [r for r in records if r.status == "FINISHED" and signs and len(r.values) == len(signs)]
+    if len(signs) == 1:
+        return [max(finished, key=lambda r: signs[0] * r.values[0])] if finished else []
+    scores = [tuple(s * v for s, v in zip(signs, r.values, strict=True)) for r in finished]
+    return [r for r, mine in zip(finished, scores, strict=True) if not any(dominates(other, mine) for other in scores)]
+
+
+def dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    """Tell whether `one` is at least as good everywhere and better somewhere (larger is better)."""
+    return all(a >= b for a, b in zip(one, other, strict=True)) and one != other
+
+
+def swept(record: JobRecord, fixed_keys: Sequence[str]) -> dict[str, str]:
+    """Return the parameters that the search chose for this job, from its overrides."""
+    pairs = (override.lstrip("+").partition("=")[::2] for override in record.overrides if "=" in override)
+    return {key: value for key, value in pairs if key not in fixed_keys}
+
+
+def describe(record: JobRecord, settings: Settings, fixed_keys: Sequence[str]) -> list[str]:
+    """Return the lines that name a best trial, its values and its parameters."""
+    values = ", ".join(f"{n}: {v:.6g}" for n, v in zip(settings.metrics, record.values, strict=True))
+    params = " ".join(f"{key}={value}" for key, value in swept(record, fixed_keys).items())
+    return [f"Best trial: {record.name}, {values}", f"Best parameters: {params or '(none were searched)'}"]
+
+
+def note(
+    records: Sequence[JobRecord], best: Sequence[JobRecord], settings: Settings, fixed_keys: Sequence[str], counts: str
+) -> str:
+    """Return the parent's description, Markdown: the counts and a table of the best trials."""
+    if not settings.directions:
+        return counts
+    single = len(settings.directions) == 1
+    shown = ranked(records, settings.directions[0]) if single else list(best)
+    if not shown:
+        return counts
+    keys = list(dict.fromkeys(key for record in shown[:TABLE_ROWS] for key in swept(record, fixed_keys)))
+    rows = [["trial", *settings.metrics, *keys], ["---"] * (1 + len(settings.metrics) + len(keys))]
+    for record in shown[:TABLE_ROWS]:
+        params = swept(record, fixed_keys)
+        rows.append([record.name, *(f"{v:.6g}" for v in record.values), *(params.get(key, "") for key in keys)])
+    return f"{counts}\n\n" + "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def ranked(records: Sequence[JobRecord], direction: str) -> list[JobRecord]:
+    """Return the finished jobs, best first, earlier before later among equals."""
+    finished = [record for record in records if record.status == "FINISHED" and record.values]
+    return sorted(finished, key=lambda r: r.values[0], reverse=direction == "maximize")

@@ -1,0 +1,119 @@
+"""The tracking server or database: found, made if need be, and never waited for longer than seconds."""
+
+import dataclasses
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from ._payload import hide_password, shorten
+from ._settings import Settings, stop
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+log = logging.getLogger(__name__)
+
+SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql", "databricks", "uc")
+
+# MLflow's own defaults (7 retries, 120 s) block a call to a dead server for minutes, and each job with it.
+_BOUNDS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+
+
+def connect(settings: Settings) -> "MlflowClient":
+    """Return a client, and point MLflow's fluent functions in this process to the same place."""
+    for name, value in _BOUNDS.items():
+        os.environ.setdefault(name, value)
+    import mlflow
+
+    for chatty in ("alembic", "mlflow.store.db.utils"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    mlflow.set_tracking_uri(settings.tracking_uri)
+    return mlflow.MlflowClient(settings.tracking_uri)
+
+
+def open_experiment(settings: Settings) -> Settings:
+    """Return the settings with an absolute URI and the experiment's id; ends the program if it can't be had."""
+    settings = dataclasses.replace(settings, tracking_uri=absolute_uri(settings.tracking_uri))
+    with reaching(settings), database_lock(settings.tracking_uri):
+        experiment_id = _experiment_id(connect(settings), settings.experiment_name)
+    return dataclasses.replace(settings, experiment_id=experiment_id)
+
+
+@contextmanager
+def reaching(settings: Settings) -> Iterator[None]:
+    """End the program with one message if what is done inside can't reach the server or the database."""
+    try:
+        yield
+    except Exception as error:  # whatever a database driver or the network raises: told, and the program ends
+        uri, reason = hide_password(settings.tracking_uri), hide_password(str(error).strip() or type(error).__name__)
+        stop(
+            f"mlflow.tracking_uri={uri!r} can't be used: {shorten(reason.splitlines()[0], 300)}\n"
+            "Start the server, correct the URI (also MLFLOW_TRACKING_URI), or record nothing with mlflow=off."
+        )
+
+
+def absolute_uri(uri: str) -> str:
+    """Make a SQLite file absolute, since jobs may change the directory; refuse what MLflow would misread."""
+    scheme, separator, rest = uri.partition("://")
+    if not separator and uri in ("databricks", "uc"):
+        return uri
+    if not separator or scheme.split("+")[0] not in SCHEMES:
+        stop(
+            f"mlflow.tracking_uri must start with one of {', '.join(f'{s}://' for s in SCHEMES)}; "
+            f"got {hide_password(uri)!r}. For a local file: sqlite:///mlflow.db"
+        )
+    if scheme != "sqlite":
+        return uri
+    if not rest.startswith("/") or rest == "/":
+        stop(f"mlflow.tracking_uri needs three slashes before a SQLite file; got {uri!r}, e.g. sqlite:///mlflow.db")
+    path, mark, query = rest[1:].partition("?")
+    return f"sqlite:///{Path(path).expanduser().absolute()}{mark}{query}"
+
+
+def database_lock(uri: str) -> AbstractContextManager[object]:
+    """Return the lock under which a SQLite file is made: two processes that make one at once ruin it."""
+    match = re.match(r"sqlite:///(.+?)(\?|$)", uri)
+    if not match:
+        return nullcontext()
+    path = Path(match[1])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(f"{path}.lock", timeout=120)
+
+
+def ui_command(settings: Settings) -> str:
+    """Return how to look at the runs: the address of a server, or the command that serves a database."""
+    if settings.tracking_uri.startswith("http"):
+        return f"{settings.tracking_uri.rstrip('/')}/#/experiments/{settings.experiment_id}"
+    here = f"{Path.cwd()}/"
+    return f"mlflow ui --backend-store-uri {hide_password(settings.tracking_uri).replace(here, '', 1)}"
+
+
+def _experiment_id(client: "MlflowClient", name: str) -> str:
+    from mlflow.exceptions import MlflowException
+
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        try:
+            return client.create_experiment(name)
+        except MlflowException:
+            # Another process may have made it between the two calls; if not, it is our error.
+            experiment = client.get_experiment_by_name(name)
+            if experiment is None:
+                raise
+    if experiment.lifecycle_stage != "active":
+        stop(
+            f"mlflow.experiment_name={name!r} was deleted on the tracking server. Restore it with "
+            f"`mlflow experiments restore --experiment-id {experiment.experiment_id}`, or use another name."
+        )
+    return str(experiment.experiment_id)

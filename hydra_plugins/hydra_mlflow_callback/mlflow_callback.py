@@ -1,0 +1,91 @@
+"""The callback itself: a doorway. MLflow is imported when the first event arrives, not at Hydra's start-up."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import OmegaConf
+
+from ._settings import Settings
+
+log = logging.getLogger(__name__)
+
+if TYPE_CHECKING:
+    from hydra.core.utils import JobReturn
+    from omegaconf import DictConfig
+
+    from ._job_run import JobRun
+    from ._record import SearchRecord
+
+
+class MLflowCallback(Callback):
+    """Opens the parent run of a search, and a nested run for each of its jobs; a plain run for a single job.
+
+    The object travels to the workers inside Hydra's context, so it holds plain values only.
+    """
+
+    def __init__(self, enabled: bool = True, **options: Any) -> None:  # Any: what YAML holds, checked by Settings
+        plain = {
+            key: OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+            for key, value in options.items()
+        }
+        self.settings = Settings.from_options(plain) if enabled else None
+        self.search: SearchRecord | None = None
+        self._job: JobRun | None = None
+
+    def __getstate__(self) -> dict[str, Any]:  # Any: pickle's own type
+        return self.__dict__ | {"_job": None}
+
+    def on_run_start(self, config: "DictConfig", **kwargs: Any) -> None:
+        """Make sure that there is something to record to, before the job starts."""
+        if self.settings:
+            from ._tracking import open_experiment
+
+            self.settings = open_experiment(self.settings)
+
+    def on_multirun_start(self, config: "DictConfig", **kwargs: Any) -> None:
+        """Make the database, the experiment and the parent run while there is only one process."""
+        if self.settings:
+            from ._search_run import open_search
+            from ._tracking import open_experiment, reaching
+
+            self.settings = open_experiment(self.settings)
+            with reaching(self.settings):
+                self.search = open_search(self.settings, config)
+
+    def on_job_start(self, config: "DictConfig", **kwargs: Any) -> None:
+        """Open the job's run and make it the active one, so that `mlflow.log_*` in the job lands there."""
+        if self.settings:
+            from ._job_run import JobRun
+
+            self._job = JobRun.open(self.settings, self.search, config)
+
+    def on_job_end(self, config: "DictConfig", job_return: "JobReturn", **kwargs: Any) -> None:
+        """Close the job's run with what it has to show."""
+        job, self._job = self._job, None
+        if job:
+            job.close(job_return)
+
+    def on_run_end(self, config: "DictConfig", **kwargs: Any) -> None:
+        """Say where a single run stands."""
+        if self.settings and self.settings.experiment_id:
+            from ._tracking import ui_command
+
+            log.info("Look at the run: %s", ui_command(self.settings))
+
+    def on_multirun_end(self, config: "DictConfig", **kwargs: Any) -> None:
+        """Deliver what could not be sent before, close what was left open, and say what was best."""
+        error = sys.exc_info()[1]  # Hydra calls this in a `finally`
+        if self.search:
+            from ._search_run import Undelivered, close_search
+            from ._settings import stop
+
+            status = "FINISHED" if error is None else "FAILED" if isinstance(error, Exception) else "KILLED"
+            try:
+                close_search(self.search, Path(config.hydra.sweep.dir).absolute(), status)
+            except Undelivered as undelivered:
+                if error is None:
+                    stop(str(undelivered))
+                log.error(str(undelivered))  # and the search's own error decides the exit status

@@ -1,0 +1,1 @@
+"""Searches with Optuna. For now: what is checked before one of upstream's sweepers starts."""

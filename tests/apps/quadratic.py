@@ -1,0 +1,36 @@
+"""A job that is nothing but its config, and fails in as many ways as asked for."""
+
+import math
+import os
+import time
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+RESULTS = {"nan": math.nan, "inf": math.inf, "none": None, "string": "0.5", "true": True, "pair": (0.5, 0.5)}
+
+
+def check(config: DictConfig) -> None:
+    if config.data is not None and not Path(config.data).exists():
+        raise FileNotFoundError(f"data: the file must exist, got {config.data}. Set data=<file>.")
+    if "hydra" in config:
+        raise AssertionError("the check must see what the job sees")
+
+
+CALLABLE = ["quadratic.*", "hydra_plugins.hydra_optuna_async_sweeper.preflight_callback.PreflightCallback"]
+
+
+@hydra.main(config_path="quadratic", config_name="config", execution_whitelist=CALLABLE)
+def main(config: DictConfig) -> object:
+    if config.sleep:
+        Path(f"started-{os.getpid()}").touch()
+        time.sleep(config.sleep)
+    if config.result == "raise":
+        raise RuntimeError("the job was asked to raise")
+    value = -((config.x - 0.3) ** 2) - config.model.lr - config.depth / 1000
+    return value if config.result == "number" else RESULTS[config.result]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""A job that does as it is told: returns x, or fails, or waits, while MLflow watches."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from hydra_plugins.hydra_trial import report
+
+WHITELIST = [
+    "hydra_plugins.hydra_mlflow_callback.mlflow_callback.MLflowCallback",
+    "hydra_plugins.hydra_optuna_async_sweeper.preflight_callback.PreflightCallback",
+]
+
+
+@hydra.main(config_path="tracked", config_name="config", execution_whitelist=WHITELIST)
+def main(cfg: DictConfig) -> Any:
+    for step in range(cfg.steps):
+        report(cfg.x + step, step)
+    if cfg.use_mlflow:
+        import mlflow
+
+        mlflow.log_metric("from_the_job", cfg.x)
+        print("run", mlflow.active_run().info.run_id)
+    if cfg.wait_for:
+        Path(HydraConfig.get().runtime.output_dir, "waiting").touch()
+        while not Path(cfg.wait_for).exists():
+            time.sleep(0.02)
+    time.sleep(cfg.seconds)
+    if HydraConfig.get().job.get("num", 0) == cfg.bad_job:
+        if cfg.bad == "raise":
+            raise RuntimeError("the job broke on purpose")
+        if cfg.bad == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return {"nan": float("nan"), "inf": float("inf"), "none": None, "text": "0.9"}[cfg.bad]
+    return float(cfg.x)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""How the tests start applications and servers, and read back what was recorded."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+APPS = ROOT / "tests" / "apps"
+
+RunApp = Callable[..., subprocess.CompletedProcess[str]]
+StartApp = Callable[..., subprocess.Popen[str]]
+
+
+def environment(extra: dict[str, str] | None = None) -> dict[str, str]:
+    """The developer's own tracking settings must not leak in, nor anything leave the machine."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
+    kept |= {"PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MPLBACKEND": "agg"}
+    return kept | {"PYTHONUNBUFFERED": "1"} | (extra or {})
+
+
+def command(app: str, args: tuple[str, ...]) -> list[str]:
+    script = ROOT / "train.py" if app == "train.py" else APPS / app
+    return [sys.executable, str(script), *args]
+
+
+@pytest.fixture
+def run_app(tmp_path: Path) -> RunApp:
+    """Run `train.py` or an application below tests/apps to its end, in the test's own directory."""
+
+    def run(
+        app: str, *args: str, cwd: Path = tmp_path, env: dict[str, str] | None = None, timeout: float = 240
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command(app, args), cwd=cwd, env=environment(env), timeout=timeout, text=True, capture_output=True
+        )
+
+    return run
+
+
+@pytest.fixture
+def start_app(tmp_path: Path) -> Iterator[StartApp]:
+    """Start an application without waiting, in a process group of its own; whatever is left of it is ended."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(app: str, *args: str, cwd: Path = tmp_path, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            command(app, args),
+            cwd=cwd,
+            env=environment(env),
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        end_group(process)
+
+
+def end_group(process: subprocess.Popen[str]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    if process.stdout:
+        process.stdout.close()
+
+
+class MLflowServer:
+    """A real `mlflow server` on a free port of the loopback interface, that can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.uri = f"http://127.0.0.1:{self.port}"
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        arguments = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
+        stores = ["--backend-store-uri", f"sqlite:///{self.folder}/server.db"]
+        artifacts = ["--artifacts-destination", str(self.folder / "artifacts")]
+        with (self.folder / "server.log").open("a") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "mlflow", "server", *arguments, *stores, *artifacts],
+                cwd=self.folder,
+                env=environment(),
+                text=True,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        wait_for(self.answers, 60, "the mlflow server to answer")
+
+    def answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.uri}/health", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def kill(self) -> None:
+        if self.process:
+            end_group(self.process)
+
+
+def wait_for(condition: Callable[[], object], seconds: float, what: str) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            pytest.fail(f"waited {seconds} s for {what}")
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MLflowServer]:
+    server = MLflowServer(tmp_path_factory.mktemp("server"))
+    server.start()
+    yield server
+    server.kill()

@@ -1,0 +1,95 @@
+"""What a search leaves in MLflow, whatever sweeps and launches it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import RunApp
+from tests.recorded import Recorded
+
+SWEEPS = {
+    "optuna": (),
+    "grid": ("hydra/sweeper/sampler=grid", "hydra.sweeper.params={x: 'choice(0.1, 0.2, 0.3, 0.4)'}"),
+    "basic": ("--config-name=basic", "x=0.1,0.2,0.3,0.4"),
+}
+
+
+@pytest.mark.parametrize(
+    ("sweep", "launcher"),
+    [
+        ("optuna", "basic"),
+        pytest.param("optuna", "joblib", marks=pytest.mark.slow),
+        pytest.param("grid", "basic", marks=pytest.mark.slow),
+        pytest.param("basic", "basic", marks=pytest.mark.slow),
+        pytest.param("basic", "joblib", marks=pytest.mark.slow),
+    ],
+)
+def test_every_job_is_a_nested_run_of_its_number(run_app: RunApp, tmp_path: Path, sweep: str, launcher: str) -> None:
+    parallel = ["hydra.launcher.n_jobs=2"] if launcher == "joblib" else []
+    arguments = [*SWEEPS[sweep], f"hydra/launcher={launcher}", *parallel]
+    done = run_app("tracked.py", "--multirun", *arguments, "use_mlflow=true", "steps=2")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    recorded = Recorded(tmp_path)
+    assert recorded.parent.info.run_name == "search"
+    assert recorded.parent.info.status == "FINISHED"
+    assert recorded.statuses() == {f"trial-{i}": "FINISHED" for i in range(4)}
+    best = 0.0
+    for i in range(4):
+        run = recorded.children[f"trial-{i}"]
+        x = run.data.metrics["score"]
+        best = max(best, x)
+        assert float(run.data.params["x"]) == pytest.approx(x)
+        assert run.data.metrics["from_the_job"] == pytest.approx(x), (
+            "mlflow.log_metric of a job landed in another's run"
+        )
+        assert run.info.end_time >= run.info.start_time
+        curve = recorded.client.get_metric_history(run.info.run_id, "score")
+        assert [(m.step, pytest.approx(m.value)) for m in curve[:2]] == [(0, x), (1, x + 1)]
+        files = recorded.artifacts(run)
+        assert {".hydra/config.yaml", ".hydra/config_resolved.yaml", ".hydra/overrides.yaml", "tracked.log"} <= files
+        record = json.loads((tmp_path / "multirun/search" / str(i) / ".mlflow_run.json").read_text())
+        assert record["run_id"] == run.info.run_id
+    assert recorded.parent.data.metrics["best_score"] == best
+    assert recorded.parent.data.params["best_x"] in {run.data.params["x"] for run in recorded.children.values()}
+    assert f"Best trial: {recorded.parent.data.tags['best.trial']}, score: {best:.6g}" in done.stdout
+    assert "mlflow ui --backend-store-uri sqlite:///mlflow.db" in done.stdout
+
+
+def test_single_run_is_a_plain_run_with_its_files(run_app: RunApp, tmp_path: Path) -> None:
+    done = run_app("tracked.py", "x=0.25", f"long_text={'y' * 9000}", "use_mlflow=true")
+    assert done.returncode == 0, done.stderr
+    (run,) = Recorded(tmp_path).runs
+    assert (run.info.status, run.data.metrics["score"], run.data.params["x"]) == ("FINISHED", 0.25, "0.25")
+    assert run.data.metrics["from_the_job"] == 0.25
+    assert len(run.data.params["long_text"]) == 6000
+    assert "mlflow.parentRunId" not in run.data.tags
+
+
+@pytest.mark.slow
+def test_environment_names_the_store_and_the_experiment(run_app: RunApp, tmp_path: Path) -> None:
+    env = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/other/mlflow.db", "MLFLOW_EXPERIMENT_NAME": "from the shell"}
+    done = run_app("tracked.py", "--multirun", "hydra.sweeper.n_trials=1", env=env)
+    assert done.returncode == 0, done.stderr
+    recorded = Recorded(tmp_path / "other")
+    assert recorded.client.get_experiment_by_name("from the shell").experiment_id == recorded.parent.info.experiment_id
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+@pytest.mark.slow
+def test_run_id_left_in_the_environment_is_not_written_to(run_app: RunApp, tmp_path: Path) -> None:
+    run_app("tracked.py")
+    (before,) = Recorded(tmp_path).runs
+    done = run_app("tracked.py", "x=0.9", "use_mlflow=true", env={"MLFLOW_RUN_ID": before.info.run_id})
+    assert done.returncode == 0, done.stderr
+    recorded = Recorded(tmp_path)
+    assert len(recorded.runs) == 2
+    assert recorded.client.get_run(before.info.run_id).to_dictionary() == before.to_dictionary()
+
+
+@pytest.mark.slow
+def test_tracking_off_leaves_no_trace(run_app: RunApp, tmp_path: Path) -> None:
+    done = run_app("tracked.py", "--multirun", "hydra.callbacks.mlflow.enabled=false", "hydra.sweeper.n_trials=2")
+    assert done.returncode == 0, done.stderr
+    assert not list(tmp_path.rglob(".mlflow*")) and not (tmp_path / "mlflow.db").exists()

@@ -1,0 +1,103 @@
+"""`python train.py`: one job, its result and its files."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import train_test_split
+
+from tests.conftest import RunApp
+
+OFF = "mlflow=off"
+HERE = "hydra.run.dir=out"
+
+
+def metrics(folder: Path) -> dict[str, float]:
+    content: dict[str, float] = json.loads((folder / "out/metrics.json").read_text())
+    return content
+
+
+def test_defaults_give_the_accuracy_of_plain_sklearn_to_the_digit(run_app: RunApp, tmp_path: Path) -> None:
+    done = run_app("train.py", OFF, HERE)
+    assert done.returncode == 0, done.stderr
+    features, target = load_breast_cancer(return_X_y=True)
+    x_train, x_test, y_train, y_test = train_test_split(features, target, test_size=0.2, random_state=42)
+    expected = accuracy_score(y_test, RandomForestClassifier(random_state=42).fit(x_train, y_train).predict(x_test))
+    assert metrics(tmp_path)["accuracy"] == expected
+    assert set(metrics(tmp_path)) == {"accuracy", "balanced_accuracy", "f1_macro", "log_loss", "fit_seconds"}
+    predictions = pd.read_csv(tmp_path / "out/predictions.csv")
+    assert (predictions["prediction"] == predictions["target"]).mean() == expected
+    assert (tmp_path / "out/confusion_matrix.png").read_bytes().startswith(b"\x89PNG")
+    assert not (tmp_path / "out/model.joblib").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "model", ["random_forest", "extra_trees", "hist_gradient_boosting", "logistic_regression", "svm", "mlp"]
+)
+@pytest.mark.parametrize("splitter", ["holdout", "stratified_kfold"])
+def test_every_model_trains_on_every_splitter(run_app: RunApp, tmp_path: Path, model: str, splitter: str) -> None:
+    done = run_app(
+        "train.py", OFF, HERE, "dataset=wine", f"model={model}", f"splitter={splitter}", "preprocessor=standard"
+    )
+    assert done.returncode == 0, done.stderr
+    assert metrics(tmp_path)["accuracy"] > 0.9
+    assert ("log_loss" in metrics(tmp_path)) == (model != "svm")
+    rows = pd.read_csv(tmp_path / "out/predictions.csv")["row"]
+    assert len(rows) == (36 if splitter == "holdout" else 178)
+    assert rows.is_unique
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_own_file_with_text_columns_and_gaps_is_searched_end_to_end(run_app: RunApp, tmp_path: Path, kind: str) -> None:
+    table = load_iris(as_frame=True).frame.rename(columns={"target": "species"})
+    table["species"] = table["species"].map({0: "setosa", 1: "versicolor", 2: "virginica"})
+    table["colour"] = ["red", "blue", None] * 50
+    table.loc[3, "sepal length (cm)"] = None
+    path = tmp_path / f"flowers.{kind}"
+    table.to_csv(path, index=False) if kind == "csv" else table.to_parquet(path)
+    done = run_app(
+        "train.py", "--multirun", OFF, f"dataset={kind}", f"dataset.path={path.name}", "dataset.target=species",
+        "preprocessor=standard", "n_trials=2", "study_name=own",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for i in range(2):
+        assert json.loads((tmp_path / f"multirun/own/{i}/metrics.json").read_text())["accuracy"] > 0.85
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("splitter", ["holdout", "stratified_kfold"])
+def test_saved_model_predicts_what_was_written(run_app: RunApp, tmp_path: Path, splitter: str) -> None:
+    import joblib
+
+    done = run_app("train.py", OFF, HERE, "save_model=true", "dataset=iris", f"splitter={splitter}")
+    assert done.returncode == 0, done.stderr
+    pipeline = joblib.load(tmp_path / "out/model.joblib")
+    features, _ = load_iris(return_X_y=True, as_frame=True)
+    predictions = pd.read_csv(tmp_path / "out/predictions.csv")
+    if splitter == "holdout":
+        assert (pipeline.predict(features.loc[predictions["row"]]) == predictions["prediction"]).all()
+    else:
+        assert pipeline.score(features, load_iris().target) == 1.0, "refitted on all rows, a forest knows them all"
+
+
+@pytest.mark.slow
+def test_list_of_metrics_makes_a_search_of_several_objectives(run_app: RunApp, tmp_path: Path) -> None:
+    done = run_app(
+        "train.py", "--multirun", OFF, "experiment=multi_objective", "dataset=iris", "n_trials=3", "study_name=two"
+    )
+    assert done.returncode == 0, done.stderr
+    results = (tmp_path / "multirun/two/optimization_results.yaml").read_text()
+    assert "solutions" in results
+
+
+@pytest.mark.parametrize("argument", ["metric=acuracy", "model=svm metric=log_loss"])
+def test_metric_that_is_not_there_ends_with_the_known_ones(run_app: RunApp, tmp_path: Path, argument: str) -> None:
+    done = run_app("train.py", OFF, HERE, *argument.split())
+    assert done.returncode == 1
+    assert "metric" in done.stderr and ("accuracy, balanced_accuracy" in done.stderr or "predict_proba" in done.stderr)

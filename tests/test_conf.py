@@ -1,0 +1,102 @@
+"""The configuration: every combination composes, every typo is refused with a suggestion, nothing heavy is imported."""
+
+import itertools
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
+
+from tests.conftest import ROOT, RunApp, environment
+
+CONF = ROOT / "conf"
+YAML_FILES = sorted(CONF.rglob("*.yaml"))
+SWEEPERS = ["optuna", "grid", "random", "basic"]
+LAUNCHERS = ["joblib", "basic"]
+MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
+TRACKING = ["local", "server", "off"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def in_conf() -> Iterator[None]:
+    with initialize_config_dir(str(CONF), job_name="train"):
+        yield
+
+
+@pytest.mark.parametrize(("sweeper", "launcher", "tracking"), list(itertools.product(SWEEPERS, LAUNCHERS, TRACKING)))
+def test_every_combination_of_groups_composes_and_says_each_knob_once(
+    sweeper: str, launcher: str, tracking: str
+) -> None:
+    groups = [f"hydra/sweeper={sweeper}", f"hydra/launcher={launcher}", f"mlflow={tracking}"]
+    knobs = ["n_jobs=3", "n_trials=7", "seed=5", "study_name=mine", "direction=minimize"]
+    cfg = compose("config", [*groups, *knobs, "hydra.job.num=0"], return_hydra_config=True)
+    HydraConfig.instance().set_config(cfg)
+    assert cfg.hydra.sweep.dir == "multirun/mine"
+    assert cfg.hydra.callbacks.mlflow.enabled == (tracking != "off")
+    assert cfg.hydra.callbacks.mlflow.run_name == "mine"
+    if launcher == "joblib":
+        assert cfg.hydra.launcher.n_jobs == 3
+    if sweeper != "basic":
+        sweep = cfg.hydra.sweeper
+        assert (sweep.n_trials, sweep.n_jobs, sweep.study_name, str(sweep.direction)) == (7, 3, "mine", "minimize")
+        assert sweep.sampler.seed == 5
+        assert dict(sweep.params) == dict(cfg.search_space)
+    assert cfg.model.random_state == cfg.splitter.random_state == 5
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_each_model_brings_its_own_space_of_keys_that_exist(model: str) -> None:
+    cfg = compose("config", [f"model={model}"])
+    assert cfg.search_space == OmegaConf.load(CONF / "search_space" / f"{model}.yaml")
+    for key in cfg.search_space:
+        assert OmegaConf.select(cfg, str(key), throw_on_missing=False) is not None or "." in str(key)
+        assert (CONF / str(key)).is_dir() or str(key).removeprefix("model.") in cfg.model
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "qmc", "cmaes", "gp", "nsgaii", "nsgaiii", "grid"])
+def test_every_sampler_composes_with_the_seed(sampler: str) -> None:
+    cfg = compose("config", [f"hydra/sweeper/sampler={sampler}", "hydra.job.num=0"], return_hydra_config=True)
+    assert cfg.hydra.sweeper.sampler.seed == 42
+
+
+@pytest.mark.parametrize("experiment", sorted(path.stem for path in (CONF / "experiment").glob("*.yaml")))
+def test_every_experiment_composes_and_names_its_command(experiment: str) -> None:
+    compose("config", [f"experiment={experiment}"])
+    text = (CONF / f"experiment/{experiment}.yaml").read_text()
+    assert f"python train.py --multirun experiment={experiment}" in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("typo", "suggestion"),
+    [("modle=svm", "model"), ("model=random_forst", "random_forest"), ("n_trails=3", "n_trials"),
+     ("model.max_dept=3", "max_depth"), ("hydra.sweeper.n_trails=3", "n_trials"), ("hydra/sweeper=optna", "optuna"),
+     ("hydra.callbacks.mlflow.run_nam=x", "run_name"), ("mlflow.tracking_url=x", "tracking_uri")],
+)  # fmt: skip
+def test_typo_is_refused_with_a_suggestion(run_app: RunApp, typo: str, suggestion: str) -> None:
+    done = run_app("train.py", "--multirun", typo)
+    assert done.returncode != 0
+    assert suggestion in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, runpy\n"
+        "sys.argv = ['train.py', '--help']\n"
+        "try: runpy.run_path('train.py', run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "print('heavy:', sorted({'mlflow', 'optuna', 'sklearn', 'pandas', 'plotly'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment(), text=True, capture_output=True)
+    assert "heavy: []" in done.stdout, done.stdout + done.stderr
+    assert "dataset: breast_cancer" in done.stdout
+
+
+@pytest.mark.parametrize("path", YAML_FILES, ids=lambda path: str(path.relative_to(CONF)))
+def test_yaml_files_stay_short(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 40

@@ -1,0 +1,211 @@
+"""Train one scikit-learn model as the configuration says, and return how good it is.
+
+python train.py model=svm preprocessor=standard
+python train.py --multirun
+"""
+
+import json
+import logging
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from hydra_plugins.hydra_trial import report
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from sklearn.pipeline import Pipeline
+
+log = logging.getLogger(__name__)
+
+# What YAML and the command line may call. Add the package of your own model here.
+EXECUTION_WHITELIST = ["sklearn.*", "train.load_csv", "train.load_parquet", "train.check", "hydra_plugins.*"]
+
+METRICS = ("accuracy", "balanced_accuracy", "f1_macro", "log_loss", "fit_seconds")
+
+
+@hydra.main(config_path="conf", config_name="config", execution_whitelist=EXECUTION_WHITELIST)
+def main(cfg: DictConfig) -> float | tuple[float, ...]:
+    """Fit and score on each split; return the metric, or the tuple of metrics in the order of the list `metric`."""
+    names = metric_names(cfg)
+    features, target = load_dataset(cfg)
+    output_dir = Path(HydraConfig.get().runtime.output_dir)
+
+    scores: list[dict[str, float]] = []
+    predictions: list[pd.DataFrame] = []
+    splits = instantiate(cfg.splitter, _convert_="all").split(features, target)
+    for step, (train_rows, test_rows) in enumerate(splits):
+        pipeline = make_pipeline(cfg)
+        start = time.perf_counter()
+        pipeline.fit(features.iloc[train_rows], target.iloc[train_rows])
+        seconds = time.perf_counter() - start
+        predicted = predict(pipeline, features.iloc[test_rows], target.iloc[test_rows], fold=step)
+        predictions.append(predicted)
+        scores.append(score(predicted, pipeline.classes_) | {"fit_seconds": seconds})
+        report(mean_metrics(scores, names)[names[0]], step)
+
+    metrics = mean_metrics(scores, names)
+    write_results(output_dir, metrics, predictions)
+    if cfg.save_model:
+        save_model(output_dir, pipeline if len(scores) == 1 else make_pipeline(cfg).fit(features, target))
+    log.info("%s", ", ".join(f"{name}: {value:.4f}" for name, value in metrics.items()))
+    return tuple(metrics[name] for name in names) if is_list(cfg.metric) else metrics[names[0]]
+
+
+def check(cfg: DictConfig) -> None:
+    """Find what would fail in every job, before the first one: a missing file, an unknown metric, a bad value."""
+    metric_names(cfg)
+    load_dataset(cfg)
+    instantiate(cfg.splitter, _convert_="all")
+    make_pipeline(cfg)
+
+
+def metric_names(cfg: DictConfig) -> list[str]:
+    """Return the objectives' names; `metric` is one name or a list of them."""
+    names = list(cfg.metric) if is_list(cfg.metric) else [cfg.metric]
+    for name in names:
+        if name not in METRICS:
+            raise ValueError(f"metric must be one of {', '.join(METRICS)}, or a list of them; got {name!r}")
+    return names
+
+
+def is_list(value: object) -> bool:
+    """Tell a list in the configuration from a single value."""
+    return not isinstance(value, str) and isinstance(value, Iterable)
+
+
+def load_dataset(cfg: DictConfig) -> "tuple[pd.DataFrame, pd.Series[Any]]":
+    """Return features (n_samples, n_features) and target (n_samples,) of `cfg.dataset`."""
+    features, target = instantiate(cfg.dataset, _convert_="all")
+    return features, target
+
+
+def load_csv(path: str, target: str) -> "tuple[pd.DataFrame, pd.Series[Any]]":
+    """Read a CSV file with a header and split off its column `target`."""
+    import pandas as pd
+
+    try:
+        return split_target(pd.read_csv(existing_file(path)), path, target)
+    except pd.errors.EmptyDataError:
+        raise ValueError(f"dataset.path must be a file with data; {path!r} is empty") from None
+    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise ValueError(f"dataset.path must be a CSV file; {path!r} can't be read as one: {error}") from None
+
+
+def load_parquet(path: str, target: str) -> "tuple[pd.DataFrame, pd.Series[Any]]":
+    """Read a Parquet file and split off its column `target`."""
+    import pandas as pd
+    import pyarrow as pa
+
+    try:
+        return split_target(pd.read_parquet(existing_file(path)), path, target)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"dataset.path must be a Parquet file; {path!r} can't be read as one: {error}") from None
+
+
+def existing_file(path: str) -> Path:
+    """Resolve `path` against the directory the command was started in, whatever the job's directory is."""
+    resolved = Path(HydraConfig.get().runtime.cwd, path).expanduser()
+    if not resolved.is_file():
+        raise ValueError(f"dataset.path must name an existing file; got {path!r} (looked for {resolved})")
+    return resolved
+
+
+def split_target(table: "pd.DataFrame", path: str, target: str) -> "tuple[pd.DataFrame, pd.Series[Any]]":
+    """Separate the features from the target; every row needs a target."""
+    if target not in table.columns:
+        columns = ", ".join(map(str, table.columns))
+        raise ValueError(f"dataset.target must be a column of {path!r}; got {target!r}, the file has: {columns}")
+    if table.empty or len(table.columns) < 2:
+        raise ValueError(f"dataset.path must hold rows and at least one feature; {path!r} has shape {table.shape}")
+    if n_missing := int(table[target].isna().sum()):
+        raise ValueError(f"dataset.target must be there in every row; {target!r} is missing in {n_missing} of {path!r}")
+    return table.drop(columns=target), table[target]
+
+
+def make_pipeline(cfg: DictConfig) -> "Pipeline":
+    """Return the unfitted pipeline of preprocessor and model."""
+    from sklearn.pipeline import Pipeline
+
+    parts = [(part, instantiate(cfg[part], _convert_="all")) for part in ("preprocessor", "model")]
+    return Pipeline(parts)
+
+
+def predict(pipeline: "Pipeline", features: "pd.DataFrame", target: "pd.Series[Any]", fold: int) -> "pd.DataFrame":
+    """Return one line per row: row, fold, target, prediction and, where the model has them, probability_<class>."""
+    import pandas as pd
+
+    lines = pd.DataFrame({"row": features.index, "fold": fold, "target": target.to_numpy()})
+    lines["prediction"] = pipeline.predict(features)
+    if hasattr(pipeline, "predict_proba"):
+        columns = [f"probability_{label}" for label in pipeline.classes_]
+        lines[columns] = pipeline.predict_proba(features)
+    return lines
+
+
+def score(predicted: "pd.DataFrame", classes: "np.ndarray[Any, Any]") -> dict[str, float]:
+    """Return the metrics of one split's predictions; log_loss only where there are probabilities."""
+    from sklearn import metrics
+
+    truth, prediction = predicted["target"], predicted["prediction"]
+    values = {
+        "accuracy": metrics.accuracy_score(truth, prediction),
+        "balanced_accuracy": metrics.balanced_accuracy_score(truth, prediction),
+        "f1_macro": metrics.f1_score(truth, prediction, average="macro"),
+    }
+    probabilities = predicted.filter(regex="^probability_").to_numpy()
+    if probabilities.size:
+        values["log_loss"] = metrics.log_loss(truth, probabilities, labels=classes)
+    return {name: float(value) for name, value in values.items()}
+
+
+def mean_metrics(scores: list[dict[str, float]], required: list[str]) -> dict[str, float]:
+    """Average each metric over the splits.
+
+    Raises:
+        ValueError: a metric in `required` is missing, because the model has no probabilities.
+    """
+    if missing := [name for name in required if name not in scores[0]]:
+        raise ValueError(f"metric={missing[0]} needs probabilities; this model has no predict_proba")
+    return {name: sum(split[name] for split in scores) / len(scores) for name in scores[0]}
+
+
+def write_results(output_dir: Path, metrics: dict[str, float], predictions: "list[pd.DataFrame]") -> None:
+    """Write metrics.json, predictions.csv and confusion_matrix.png."""
+    import pandas as pd
+
+    (output_dir / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    table = pd.concat(predictions, ignore_index=True)
+    table.to_csv(output_dir / "predictions.csv", index=False)
+    draw_confusion_matrix(table).savefig(output_dir / "confusion_matrix.png")
+
+
+def draw_confusion_matrix(predicted: "pd.DataFrame") -> "Figure":
+    """Draw how often each class was taken for which."""
+    from matplotlib.figure import Figure
+    from sklearn.metrics import ConfusionMatrixDisplay
+
+    figure = Figure(figsize=(5, 4.5), layout="constrained")
+    ConfusionMatrixDisplay.from_predictions(
+        predicted["target"], predicted["prediction"], ax=figure.subplots(), cmap="Blues", colorbar=False
+    )
+    return figure
+
+
+def save_model(output_dir: Path, pipeline: "Pipeline") -> None:
+    """Write the fitted pipeline to model.joblib."""
+    import joblib
+
+    joblib.dump(pipeline, output_dir / "model.joblib")
+
+
+if __name__ == "__main__":
+    main()
