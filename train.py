@@ -27,7 +27,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # What YAML and the command line may call. Add the package of your own model here.
-EXECUTION_WHITELIST = ["sklearn.*", "train.load_csv", "train.load_parquet", "train.check", "hydra_plugins.*"]
+EXECUTION_WHITELIST = [
+    "sklearn.*",
+    "train.load_csv",
+    "train.load_parquet",
+    "train.check",
+    "hydra_plugins.hydra_mlflow_callback.mlflow_callback.MLflowCallback",
+    "hydra_plugins.hydra_optuna_async_sweeper.preflight_callback.PreflightCallback",
+]
 
 METRICS = ("accuracy", "balanced_accuracy", "f1_macro", "log_loss", "fit_seconds")
 

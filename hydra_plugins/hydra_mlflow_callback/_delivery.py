@@ -28,7 +28,7 @@ def deliver(settings: Settings, record: JobRecord, directory: Path) -> None:
     if record.error:
         tags["hydra.status_reason"] = shorten(record.error.strip().splitlines()[-1], MAX_TAG_LENGTH)
         client.log_text(record.run_id, record.error, "traceback.txt")
-    log_values(client, record.run_id, record.metrics, record.params, tags)
+    log_values(client, record.run_id, record.metrics, {} if record.params_sent else record.params, tags)
     if settings.log_artifacts:
         upload(client, record.run_id, directory)
     client.set_terminated(record.run_id, record.status, record.end_time)

@@ -69,7 +69,7 @@ class JobRun:
         self.record.run_id = run.info.run_id
         self.record.save(self.directory)
         log_values(client, self.record.run_id, params=self.record.params)
-        self.online = True
+        self.online = self.record.params_sent = True
 
     def report(self, value: float, step: int) -> None:
         """Keep an intermediate value, and send what was kept every few seconds."""

@@ -65,6 +65,7 @@ class JobRecord:
     # key, value, time, step
     metrics: list[tuple[str, float, int, int]] = field(default_factory=list)
     error: str | None = None
+    params_sent: bool = False
     sent: bool = False
     # Finds the run again if the server made it but its answer was lost.
     key: str = field(default_factory=lambda: uuid.uuid4().hex)

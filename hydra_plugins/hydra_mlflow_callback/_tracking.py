@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,15 @@ def connect(settings: Settings) -> "MlflowClient":
     for chatty in ("alembic", "mlflow.store.db.utils"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     mlflow.set_tracking_uri(settings.tracking_uri)
-    return mlflow.MlflowClient(settings.tracking_uri)
+    return client_of(settings.tracking_uri)
+
+
+@cache
+def client_of(tracking_uri: str) -> "MlflowClient":
+    """Return the one client of this process for a store."""
+    import mlflow
+
+    return mlflow.MlflowClient(tracking_uri)
 
 
 def open_experiment(settings: Settings) -> Settings:

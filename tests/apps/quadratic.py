@@ -8,7 +8,7 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-RESULTS = {"nan": math.nan, "inf": math.inf, "none": None, "string": "0.5", "true": True, "pair": (0.5, 0.5)}
+RESULTS = {"undefined": math.nan, "infinite": math.inf, "nothing": None, "text": "0.5", "truth": True, "pair": (0.5, 0.5)}
 
 
 def check(config: DictConfig) -> None:

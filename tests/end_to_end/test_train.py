@@ -101,3 +101,22 @@ def test_metric_that_is_not_there_ends_with_the_known_ones(run_app: RunApp, tmp_
     done = run_app("train.py", OFF, HERE, *argument.split())
     assert done.returncode == 1
     assert "metric" in done.stderr and ("accuracy, balanced_accuracy" in done.stderr or "predict_proba" in done.stderr)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+def test_target_outside_the_whitelist_is_never_called_even_in_a_worker(
+    run_app: RunApp, tmp_path: Path, launcher: str
+) -> None:
+    harmless = "++dataset.extra={_target_: os.mkdir, path: called}"
+    single = run_app("train.py", OFF, harmless)
+    search = run_app(
+        "train.py", "--multirun", OFF, f"hydra/launcher={launcher}", "n_jobs=2", "n_trials=2", "study_name=evil",
+        "hydra.callbacks.preflight.check=null", harmless,
+    )  # fmt: skip
+    assert single.returncode != 0
+    assert "os.mkdir" in single.stderr and "whitelist" in single.stderr and "Traceback" not in single.stderr
+    log = (tmp_path / "multirun/evil/1/train.log").read_text()
+    assert "os.mkdir" in log and "whitelist" in log
+    assert "Best" not in search.stdout
+    assert not list(tmp_path.rglob("called"))
