@@ -122,7 +122,7 @@ def test_enumerable(text: str, whole_numbers: bool, refused: bool) -> None:
     if not refused:
         require_enumerable(dimension, "the sweeper", whole_numbers)
         return
-    with pytest.raises(BadInput, match="^x: the sweeper tries every value.* got .*choice"):
+    with pytest.raises(BadInput, match=r"^x: the sweeper tries every value.* got .*choice"):
         require_enumerable(dimension, "the sweeper", whole_numbers)
 
 

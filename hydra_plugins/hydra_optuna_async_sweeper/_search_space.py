@@ -71,6 +71,15 @@ class Dimension:
         return self.options()[0] if self.is_interval else next(self.override.sweep_string_iterator())
 
 
+@dataclass(frozen=True)
+class Space:
+    """What a search varies, and what all of its jobs share."""
+
+    dimensions: tuple[Dimension, ...]
+    fixed: tuple[str, ...]  # overrides, as on the command line
+    removed: tuple[str, ...] = ()  # keys of the space that the command line fixes
+
+
 def parse_dimension(key: str, value: object) -> Dimension:
     """Parse `key: value` of a search space.
 

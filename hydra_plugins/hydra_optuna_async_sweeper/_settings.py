@@ -42,7 +42,7 @@ def read_setting(config: DictConfig, key: str) -> Setting | None:
     source = points_to[1] if points_to else key
     try:
         value = OmegaConf.select(config, source, throw_on_missing=True)
-        return Setting(f"{source} ({key})" if points_to else key, _plain(value))
+        return Setting(f"{source} ({key})" if points_to else key, plain(value))
     except OmegaConfBaseException as error:
         reason = str(error).splitlines()[0]
         raise bad_input(source, raw[name], f"can't be resolved ({reason})", f"Set {source}.") from error
@@ -104,7 +104,8 @@ def n_objectives(config: DictConfig) -> int | None:
     return len(setting.value) if isinstance(setting.value, list) else 1
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """Return a value of the configuration without OmegaConf around it, enums as their names."""
     if OmegaConf.is_config(value):
         return OmegaConf.to_container(value, resolve=True, enum_to_str=True)
     return value.name if isinstance(value, Enum) else value

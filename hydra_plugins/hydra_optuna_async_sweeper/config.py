@@ -4,12 +4,13 @@ A YAML option named like an entry here replaces it and drops its schema. So what
 `<name>_schema`; an option lists the schema first in its defaults, then `_self_`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra_plugins.hydra_joblib_launcher.config import JobLibLauncherConf
 from hydra_plugins.hydra_optuna_sweeper.config import OptunaSweeperConf
+from omegaconf import MISSING
 
 PROVIDER = "hydra_optuna_async_sweeper"
 
@@ -31,8 +32,149 @@ class PreflightCallbackConf:
     timeout: Any = None
 
 
-_store = ConfigStore.instance().store
+@dataclass
+class PrunerConf:
+    """Base of hydra/sweeper/pruner; see optuna.pruners for what the fields mean."""
+
+    _target_: str = MISSING
+
+
+@dataclass
+class OptunaAsyncSweeperConf(OptunaSweeperConf):
+    """hydra-optuna-sweeper's settings, which mean the same, and what the asynchronous sweeper adds."""
+
+    _target_: str = "hydra_plugins.hydra_optuna_async_sweeper.optuna_async_sweeper.OptunaAsyncSweeper"
+    defaults: list[Any] = field(default_factory=lambda: [{"sampler": "tpe"}, {"pruner": "none"}])
+
+    # Ends trials that are not worth going on with; needs report(value, step) in the job
+    pruner: PrunerConf = MISSING
+
+    # The study's total number of trials: the same study_name again runs what is missing
+    n_trials: int = 20
+
+    # Seconds after which no trial starts
+    timeout: float | None = None
+
+    # Stop when a trial reaches this value
+    target: float | None = None
+
+    # Share of n_trials that may fail before the search stops. 0: stop at the first failure
+    max_failure_rate: float = 0.0
+
+    # How often a trial whose worker was lost is run again
+    max_retries: int = 3
+
+    # Points to try first, by config key: [{model.C: 1.0}, ...]; what a point leaves open is drawn
+    enqueue: list[Any] | None = None
+
+    # Also try the configuration's own values first
+    enqueue_defaults: bool = False
+
+    # Entries of the search space: Hydra's sweep grammar, {type, low, high, step, log, choices}, or
+    # {choices: {option: entries}}
+    params: Any = None
+
+
+@dataclass
+class NoPrunerConf(PrunerConf):
+    """Every trial runs to its end."""
+
+    _target_: str = "optuna.pruners.NopPruner"
+
+
+@dataclass
+class MedianPrunerConf(PrunerConf):
+    """Ends a trial that is worse than the median of the earlier ones at the same step."""
+
+    _target_: str = "optuna.pruners.MedianPruner"
+    n_startup_trials: int = 5
+    n_warmup_steps: int = 0
+    interval_steps: int = 1
+    n_min_trials: int = 1
+
+
+@dataclass
+class PercentilePrunerConf(MedianPrunerConf):
+    """Keeps the best `percentile` percent at each step."""
+
+    _target_: str = "optuna.pruners.PercentilePruner"
+    percentile: float = 25.0
+
+
+@dataclass
+class SuccessiveHalvingPrunerConf(PrunerConf):
+    """Asynchronous successive halving (https://arxiv.org/abs/1810.05934)."""
+
+    _target_: str = "optuna.pruners.SuccessiveHalvingPruner"
+    min_resource: Any = "auto"
+    reduction_factor: int = 4
+    min_early_stopping_rate: int = 0
+    bootstrap_count: int = 0
+
+
+@dataclass
+class HyperbandPrunerConf(PrunerConf):
+    """Several brackets of successive halving (https://jmlr.org/papers/v18/16-558.html)."""
+
+    _target_: str = "optuna.pruners.HyperbandPruner"
+    min_resource: int = 1
+    max_resource: Any = "auto"
+    reduction_factor: int = 3
+    bootstrap_count: int = 0
+
+
+@dataclass
+class PatientPrunerConf(PrunerConf):
+    """Lets `wrapped_pruner` decide only after `patience` steps without improvement; null prunes then."""
+
+    _target_: str = "optuna.pruners.PatientPruner"
+    wrapped_pruner: Any = None
+    patience: int = 3
+    min_delta: float = 0.0
+
+
+@dataclass
+class ThresholdPrunerConf(PrunerConf):
+    """Ends a trial whose value leaves the interval."""
+
+    _target_: str = "optuna.pruners.ThresholdPruner"
+    lower: float | None = None
+    upper: float | None = None
+    n_warmup_steps: int = 0
+    interval_steps: int = 1
+
+
+@dataclass
+class WilcoxonPrunerConf(PrunerConf):
+    """For steps that are instances or folds: ends a trial that the signed-rank test finds worse than the best."""
+
+    _target_: str = "optuna.pruners.WilcoxonPruner"
+    p_threshold: float = 0.1
+    n_startup_steps: int = 2
+
+
+PRUNERS = {
+    "none": NoPrunerConf,
+    "median": MedianPrunerConf,
+    "percentile": PercentilePrunerConf,
+    "successive_halving": SuccessiveHalvingPrunerConf,
+    "hyperband": HyperbandPrunerConf,
+    "patient": PatientPrunerConf,
+    "threshold": ThresholdPrunerConf,
+    "wilcoxon": WilcoxonPrunerConf,
+}
+
+
+def _store(group: str, name: str, node: object) -> None:
+    # replace: joblib's workers import this module again, over the store that they were sent
+    ConfigStore.instance().store(group=group, name=name, node=node, provider=PROVIDER, replace=True)
+
+
 for _name in ("preflight", "preflight_schema"):
-    _store(group="hydra/callbacks", name=_name, node={"preflight": PreflightCallbackConf}, provider=PROVIDER)
-_store(group="hydra/sweeper", name="optuna_schema", node=OptunaSweeperConf, provider=PROVIDER)
-_store(group="hydra/launcher", name="joblib_schema", node=JobLibLauncherConf, provider=PROVIDER)
+    _store("hydra/callbacks", _name, {"preflight": PreflightCallbackConf})
+for _name in ("optuna_async", "optuna_async_schema"):
+    _store("hydra/sweeper", _name, OptunaAsyncSweeperConf)
+_store("hydra/sweeper", "optuna_schema", OptunaSweeperConf)
+_store("hydra/launcher", "joblib_schema", JobLibLauncherConf)
+for _name, _pruner in PRUNERS.items():
+    _store("hydra/sweeper/pruner", _name, _pruner)

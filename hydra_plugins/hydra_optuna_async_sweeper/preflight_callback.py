@@ -17,11 +17,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 if TYPE_CHECKING:
+    from ._search import Search
     from ._sweep_dir import Claim
 
 log = logging.getLogger(__name__)
 
-RESUMING_SWEEPERS = "hydra_plugins.hydra_optuna_async_sweeper."
+OWN_SWEEPER = "hydra_plugins.hydra_optuna_async_sweeper."
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
 
@@ -43,16 +44,17 @@ class PreflightCallback(Callback):
         self.check = check
         self.metric = OmegaConf.to_container(metric) if OmegaConf.is_config(metric) else metric
         self.timeout = timeout
+        self.search: Search | None = None  # what the asynchronous sweeper need not prepare again
         self._claim: Claim | None = None
         self._on_sigterm: Any = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave behind what only the process that started the search needs: workers can't always pickle it."""
-        return {**self.__dict__, "check": None, "_claim": None, "_on_sigterm": None}
+        return {**self.__dict__, "check": None, "search": None, "_claim": None, "_on_sigterm": None}
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check the job's config."""
-        from ._preflight import check_job
+        from ._jobs import check_job
 
         with _one_message():
             check_job(config, self.check)
@@ -63,13 +65,17 @@ class PreflightCallback(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check everything, then claim the sweep directory, unless the sweeper resumes what stands there."""
-        from ._preflight import check_search
-        from ._sweep_dir import claim_sweep_dir
-
         loader = GlobalHydra.instance().config_loader()
         with _one_message():
-            check_search(config, loader, check=self.check, metric=self.metric, timeout=self.timeout)
-            if not config.hydra.sweeper._target_.startswith(RESUMING_SWEEPERS):
+            if config.hydra.sweeper._target_.startswith(OWN_SWEEPER):
+                from ._preparation import prepare_search
+
+                self.search = prepare_search(config, loader, check=self.check, metric=self.metric)
+            else:
+                from ._preflight import check_search
+                from ._sweep_dir import claim_sweep_dir
+
+                check_search(config, loader, check=self.check, metric=self.metric, timeout=self.timeout)
                 self._claim = claim_sweep_dir(config)
         if threading.current_thread() is threading.main_thread():
             self._on_sigterm = signal.signal(signal.SIGTERM, _terminate)

@@ -8,7 +8,14 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-RESULTS = {"undefined": math.nan, "infinite": math.inf, "nothing": None, "text": "0.5", "truth": True, "pair": (0.5, 0.5)}
+RESULTS = {
+    "undefined": math.nan,
+    "infinite": math.inf,
+    "nothing": None,
+    "text": "0.5",
+    "truth": True,
+    "pair": (0.5, 0.5),
+}
 
 
 def check(config: DictConfig) -> None:

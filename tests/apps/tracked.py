@@ -31,8 +31,9 @@ def main(cfg: DictConfig) -> Any:
         Path(HydraConfig.get().runtime.output_dir, "waiting").touch()
         while not Path(cfg.wait_for).exists():
             time.sleep(0.02)
-    time.sleep(cfg.seconds)
-    if HydraConfig.get().job.get("num", 0) == cfg.bad_job:
+    number = HydraConfig.get().job.get("num", 0)
+    time.sleep(2.5 if cfg.uneven and number % 6 == 0 else cfg.seconds)
+    if number == cfg.bad_job:
         if cfg.bad == "raise":
             raise RuntimeError("the job broke on purpose")
         if cfg.bad == "kill":

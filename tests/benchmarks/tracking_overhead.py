@@ -11,16 +11,12 @@ database, once per search, are measured apart.
 """
 
 import re
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent.parent
-sys.path.insert(0, str(ROOT))
-
-from tests.conftest import command, environment  # noqa: E402
+from measured import measure, sweep
 
 PLAIN = """
 import sys, time
@@ -42,16 +38,6 @@ with mlflow.start_run(run_name="search"):
 """
 
 
-def timed(arguments: list[str], folder: Path) -> tuple[float, str]:
-    """Return the wall time in seconds and the output of a command in a directory of its own."""
-    folder.mkdir()
-    start = time.perf_counter()
-    done = subprocess.run(arguments, cwd=folder, env=environment(), text=True, capture_output=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}")
-    return time.perf_counter() - start, done.stdout
-
-
 def trials_seconds(output: str) -> float:
     """Return the time from the first to the last of Hydra's launch lines: import and start-up left out."""
     stamps = re.findall(r"\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d{3})\]\[HYDRA\] \t#", output)
@@ -61,24 +47,23 @@ def trials_seconds(output: str) -> float:
 
 def main(n_trials: int) -> None:
     """Measure, and print a Markdown table."""
-    sweep = ["--multirun", f"hydra.sweeper.n_trials={n_trials}"]
+    trials = f"hydra.sweeper.n_trials={n_trials}"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        plain_wall, plain_out = timed([sys.executable, "-c", PLAIN, str(n_trials)], folder / "plain")
-        off = [*sweep, "hydra.callbacks.mlflow.enabled=false"]
-        bare_wall, bare_out = timed(command("tracked.py", tuple(off)), folder / "bare")
-        full_wall, full_out = timed(command("tracked.py", tuple(sweep)), folder / "full")
-    plain = float(re.search(r"loop ([\d.]+)", plain_out)[1]) / n_trials  # type: ignore[index]  # printed above
+        script = measure([sys.executable, "-c", PLAIN, str(n_trials)], folder / "plain")
+        alone = sweep("optuna", folder / "alone", trials, mlflow=False)
+        recorded = sweep("optuna", folder / "recorded", trials, mlflow=True)
+    plain = float(re.search(r"loop ([\d.]+)", script.output)[1]) / n_trials  # type: ignore[index]  # printed above
     between = n_trials - 2  # the first trial imports mlflow
-    bare, full = trials_seconds(bare_out) / between, trials_seconds(full_out) / between
+    bare, full = trials_seconds(alone.output) / between, trials_seconds(recorded.output) / between
     print(f"{n_trials} trials that do nothing, one worker\n")
     print("| | wall, s | per trial, ms |\n|---|---|---|")
-    print(f"| plain study.optimize with nested runs | {plain_wall:.1f} | {plain * 1000:.1f} |")
-    print(f"| hydra-optuna-sweeper, no MLflow | {bare_wall:.1f} | {bare * 1000:.1f} |")
-    print(f"| hydra-optuna-sweeper with the callback | {full_wall:.1f} | {full * 1000:.1f} |")
+    print(f"| plain study.optimize with nested runs | {script.seconds:.1f} | {plain * 1000:.1f} |")
+    print(f"| hydra-optuna-sweeper, no MLflow | {alone.seconds:.1f} | {bare * 1000:.1f} |")
+    print(f"| hydra-optuna-sweeper with the callback | {recorded.seconds:.1f} | {full * 1000:.1f} |")
     print(f"\nThe callback adds {(full - bare) * 1000:.1f} ms a trial (bound: 40 ms).")
-    ratios = f"{full_wall / plain_wall:.2f} of the plain script, {full_wall / bare_wall:.2f} of no MLflow"
-    print(f"Wall with the callback: {ratios}.")
+    to_script, to_alone = recorded.seconds / script.seconds, recorded.seconds / alone.seconds
+    print(f"Wall with the callback: {to_script:.2f} of the plain script, {to_alone:.2f} of no MLflow.")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,129 @@
+"""The study as a queue of trials: filled to the budget, claimed one by one, put back when their worker is lost."""
+
+import json
+import random
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from ._liveness import Owner, owner_is_gone
+from ._stop import INTERRUPTED, is_put_back, stop_reason
+from ._storage import is_sqlite
+
+if TYPE_CHECKING:
+    from ._search import Search
+
+LOCK_FILE = ".queue.lock"
+FIXED = "fixed_params"  # the system attribute in which study.enqueue_trial keeps a point
+
+
+class TrialQueue:
+    """The study's WAITING trials, shared by all workers of all sweeps."""
+
+    def __init__(self, search: "Search", storage: BaseStorage) -> None:
+        self.search = search
+        self.storage = storage
+        self.study_id = storage.get_study_id_from_name(search.study_name)
+        self._lock = FileLock(Path(search.sweep_dir, LOCK_FILE))
+        # SQLite lets two processes claim one trial; a journal file and PostgreSQL do not.
+        self._claim_lock: AbstractContextManager[object] = self._lock if is_sqlite(search.storage) else nullcontext()
+
+    def trials(self, *states: TrialState) -> list[FrozenTrial]:
+        """Return the study's trials, by number; they are not to be changed."""
+        return self.storage.get_all_trials(self.study_id, deepcopy=False, states=states or None)
+
+    def claim(self) -> FrozenTrial | None:
+        """Take a waiting trial for this process; None if the search is to end, or all that is left is taken."""
+        while stop_reason(self.trials(), self.search) is None:
+            waiting = self.trials(TrialState.WAITING)
+            if not waiting and self.fill() == 0:
+                return None
+            # Workers that all tried the first one would get in each other's way.
+            start = random.randrange(min(len(waiting), self.search.n_jobs)) if waiting else 0  # noqa: S311
+            for trial in waiting[start:] + waiting[:start]:
+                if self._take(trial):
+                    return trial
+        return None
+
+    def _take(self, trial: FrozenTrial) -> bool:
+        try:
+            with self._claim_lock:
+                if not self.storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING):
+                    return False
+        except UpdateFinishedTrialError:
+            return False
+        self.storage.set_trial_user_attr(trial._trial_id, "worker", Owner.me().as_attribute())
+        return True
+
+    def fill(self) -> int:
+        """Add waiting trials up to the budget, a few at a time, lost ones and the user's points first.
+
+        Returns:
+            how many trials are waiting now.
+        """
+        with self._lock:
+            trials = self.trials()
+            waiting = sum(trial.state is TrialState.WAITING for trial in trials)
+            if waiting:
+                return waiting
+            missing = self.search.n_trials - sum(not is_put_back(trial, self.search.max_retries) for trial in trials)
+            new = [*self._retries(trials), *self._points(trials)][: max(missing, 0)]
+            chunk = max(8, 2 * self.search.n_jobs)
+            new += [create_trial(state=TrialState.WAITING)] * max(0, min(missing, chunk) - len(new))
+            for trial in new:
+                self.storage.create_new_trial(self.study_id, template_trial=trial)
+            return len(new)
+
+    def _retries(self, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+        again = {trial.user_attrs.get("retry_of") for trial in trials}
+        lost = [t for t in trials if is_put_back(t, self.search.max_retries) and t.number not in again]
+        return [
+            waiting_trial(
+                trial.params or trial.system_attrs.get(FIXED, {}),
+                retry_of=trial.number,
+                retries=int(trial.user_attrs.get("retries", 0)) + (trial.user_attrs["lost"] != INTERRUPTED),
+            )
+            for trial in lost
+        ]
+
+    def _points(self, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+        if not self.search.points:
+            return []
+        used = {as_text(trial.system_attrs[FIXED]) for trial in trials if FIXED in trial.system_attrs}
+        return [waiting_trial(point) for point in self.search.points if as_text(point) not in used]
+
+    def close_lost(self) -> list[FrozenTrial]:
+        """Close the running trials whose process is gone; `fill` puts them back. Returns them."""
+        return [t for t in self.trials(TrialState.RUNNING) if self.is_lost(t) and self.put_back(t, "worker lost")]
+
+    def is_lost(self, trial: FrozenTrial) -> bool:
+        """Tell whether nobody works on this running trial any more."""
+        started = trial.datetime_start or datetime.now()  # as Optuna writes it
+        seconds = (datetime.now(started.tzinfo) - started).total_seconds()
+        return owner_is_gone(trial.user_attrs, seconds, time.time())
+
+    def put_back(self, trial: FrozenTrial, reason: str) -> bool:
+        """Close a running trial without a verdict. Returns False if it was closed by somebody else meanwhile."""
+        try:
+            self.storage.set_trial_user_attr(trial._trial_id, "lost", reason)
+            return self.storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        except UpdateFinishedTrialError:
+            return False
+
+
+def waiting_trial(point: Mapping[str, object], **attributes: object) -> FrozenTrial:
+    """Return a trial to be added, with its parameters given."""
+    return create_trial(state=TrialState.WAITING, system_attrs={FIXED: dict(point)}, user_attrs=attributes)
+
+
+def as_text(point: Mapping[str, object]) -> str:
+    """Return one text for equal points."""
+    return json.dumps(point, sort_keys=True)

@@ -1,0 +1,130 @@
+"""Where the study lives: a journal file in the sweep directory unless told otherwise."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from filelock import FileLock
+from hydra.utils import instantiate
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal._file import BaseJournalFileLock
+
+from ._search_space import bad_input
+
+if TYPE_CHECKING:
+    from ._search import Plain
+
+KEY = "hydra.sweeper.storage"
+JOURNAL = "optuna_journal.log"
+TARGETS = ("optuna.storages.*",)
+
+
+class JournalLock(BaseJournalFileLock):
+    """Excludes other writers by a lock of the operating system, which goes with a killed process.
+
+    Optuna's own lock files stay behind a killed process, and everybody waits 30 s for them. Whoever gets the lock first
+    cuts off what a killed writer left half-written: the next line would otherwise be glued to it, and never be read.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = Path(path)
+        self._lock = FileLock(self._path.with_name(f".{self._path.name}.lock"))
+
+    def acquire(self) -> bool:
+        """Wait for the lock, and mend the end of the file."""
+        self._lock.acquire()
+        cut_half_line(self._path)
+        return True
+
+    def release(self) -> None:
+        """Let the next writer in."""
+        self._lock.release()
+
+
+def cut_half_line(path: Path) -> None:
+    """Shorten a file that does not end with a line end to its last whole line."""
+    with path.open("rb+") as file:
+        end = file.seek(0, 2)
+        if end == 0:
+            return
+        file.seek(end - 1)
+        if file.read(1) == b"\n":
+            return
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)
+
+
+def resolve_storage(storage: object, sweep_dir: Path, base: Path) -> "str | Plain":
+    """Return what `open_storage` needs in any process: the default filled in, relative paths made absolute.
+
+    Args:
+        storage: null, a URL, or a mapping with a `_target_` of optuna.storages.
+        sweep_dir: where the default journal stands.
+        base: what relative paths are relative to.
+
+    Raises:
+        BadInput: neither, or a storage that only one process can see.
+    """
+    if storage is None:
+        return {"journal": str(sweep_dir / JOURNAL)}
+    if isinstance(storage, str):
+        return _absolute_url(storage, base)
+    target = str(storage.get("_target_", "")) if isinstance(storage, Mapping) else ""
+    if not target.startswith("optuna.storages."):
+        remedy = "Leave it null for a journal file in the sweep directory, or write sqlite:///study.db."
+        raise bad_input(KEY, storage, "must be null, a URL, or a _target_ of optuna.storages", remedy)
+    if target.endswith("InMemoryStorage"):
+        remedy = "Leave it null: a journal file in the sweep directory costs about as little."
+        raise bad_input(KEY, target, "a storage in memory can't be shared with the workers", remedy)
+    return _absolute_paths(cast("Mapping[str, object]", storage), base)
+
+
+def open_storage(storage: "str | Plain") -> BaseStorage:
+    """Open what `resolve_storage` returned."""
+    if isinstance(storage, str):
+        Path(storage.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True) if is_sqlite(
+            storage
+        ) else None
+        return RDBStorage(storage, engine_kwargs={"connect_args": {"timeout": 60}} if is_sqlite(storage) else None)
+    if "journal" in storage:
+        path = str(storage["journal"])
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        return JournalStorage(JournalFileBackend(path, lock_obj=JournalLock(path)))
+    opened = instantiate(dict(storage), _execution_whitelist_=TARGETS)
+    return cast("BaseStorage", opened)
+
+
+def is_sqlite(storage: "str | Plain") -> bool:
+    """Tell whether this is a SQLite file, where two workers can claim one trial at the same moment."""
+    url = storage if isinstance(storage, str) else str(storage.get("url", ""))
+    return url.startswith("sqlite")
+
+
+def described(storage: "str | Plain") -> str:
+    """Return the storage as a person would write it, and as optuna-dashboard opens it."""
+    if isinstance(storage, str):
+        return re.sub(r"(://[^:/@\s]*:)[^@/\s]+@", r"\1***@", storage)
+    return str(storage["journal"]) if "journal" in storage else str(storage.get("_target_"))
+
+
+def _absolute_url(url: str, base: Path) -> str:
+    if "://" not in url:
+        remedy = "Leave it null for a journal file in the sweep directory, or write sqlite:///study.db."
+        raise bad_input(KEY, url, "must be a database URL", remedy)
+    if not url.startswith("sqlite:///"):
+        return url
+    return f"sqlite:///{base / url.removeprefix('sqlite:///')}"
+
+
+def _absolute_paths(storage: "Plain", base: Path) -> "Plain":
+    found: dict[str, object] = {}
+    for key, value in storage.items():
+        if isinstance(value, Mapping):
+            found[key] = _absolute_paths(value, base)
+        elif key == "file_path":
+            found[key] = str(base / str(value))
+        else:
+            found[key] = _absolute_url(value, base) if key == "url" and isinstance(value, str) else value
+    return found

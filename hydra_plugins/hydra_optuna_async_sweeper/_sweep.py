@@ -1,0 +1,193 @@
+"""The sweep: prepare everything that can be refused, then launch workers until the study is complete."""
+
+import logging
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
+
+import optuna
+from hydra._internal.callbacks import Callbacks
+from hydra.core.plugins import Plugins
+from hydra.types import HydraContext
+from omegaconf import OmegaConf
+from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+
+from ._liveness import Owner
+from ._queue import TrialQueue
+from ._results import resume_command, tell_results
+from ._sampler import instantiate_sampler, is_grid
+from ._search_space import bad_input, shown
+from ._stop import FAILURES, stop_reason
+from ._storage import described, open_storage
+from ._watch import Watch
+from ._worker import Worker
+
+if TYPE_CHECKING:
+    from hydra.core.utils import JobReturn
+    from hydra.types import TaskFunction
+    from omegaconf import DictConfig
+
+    from ._search import Search
+
+log = logging.getLogger(__name__)
+
+# A worker is a launcher's item, but no job: it makes no directory and no log file, and no callback sees it.
+WORKER_OVERRIDES = ("hydra.sweep.subdir=.", "hydra.output_subdir=null", "hydra/job_logging=none")
+# Workers that die at once, again and again, die of something that another launch won't cure.
+FRUITLESS_LAUNCHES = 5
+
+
+@dataclass
+class Sweep:
+    """One call of `--multirun`."""
+
+    search: "Search"
+    storage: BaseStorage
+    worker: Worker
+
+    @classmethod
+    def open(
+        cls, search: "Search", config: "DictConfig", hydra_context: HydraContext, task_function: "TaskFunction"
+    ) -> "Sweep":
+        """Open or resume the study.
+
+        Raises:
+            BadInput: the study was begun with other directions.
+        """
+        sweep_dir = Path(search.sweep_dir)
+        sweep_dir.mkdir(parents=True, exist_ok=True)
+        if not (sweep_dir / "multirun.yaml").exists():
+            OmegaConf.save(config, sweep_dir / "multirun.yaml")
+        storage = open_storage(search.storage)
+        optuna.logging.disable_default_handler()
+        study = optuna.create_study(
+            study_name=search.study_name,
+            storage=storage,
+            directions=[StudyDirection[direction.upper()] for direction in search.directions],
+            load_if_exists=True,
+        )
+        begun_with = tuple(direction.name.lower() for direction in study.directions)
+        if begun_with != search.directions:
+            remedy = f"Set direction={shown(list(begun_with))}, or another study_name."
+            rule = f"the study {search.study_name!r} was begun with {shown(list(begun_with))}"
+            raise bad_input("direction (hydra.sweeper.direction)", list(search.directions), rule, remedy)
+        log.info(f"Study name: {study.study_name}")
+        log.info(f"Storage: {described(search.storage)}")
+        sampler = "GridSampler" if is_grid(search.sampler) else type(instantiate_sampler(search.sampler)).__name__
+        log.info(f"Sampler: {sampler}")
+        log.info(f"Directions: {list(search.directions)}")
+        return cls(search, storage, Worker(search, config, hydra_context, task_function))
+
+    def run(self) -> None:
+        """Run the search to its end; tells what was found, and exits with the status that it deserves."""
+        queue = TrialQueue(self.search, self.storage)
+        finished = len([trial for trial in queue.trials() if trial.state.is_finished()])
+        if finished:
+            log.info(f"Resuming with {finished} finished trials of {self.search.n_trials}")
+        try:
+            with terminable(), Watch(self.search, queue):
+                self._launch_until_complete(queue)
+        except (KeyboardInterrupt, SystemExit):
+            self._put_back_own(queue)
+            log.warning(f"Interrupted. To go on: {resume_command(sys.argv, self.search.study_name)}")
+            raise
+        reason = stop_reason(queue.trials(), self.search)
+        found = tell_results(self.search, queue.trials())
+        if reason == FAILURES:
+            self._fail_for_failures(queue)
+        if not found:
+            raise SystemExit("No trial finished, so there is no best one.")
+        log.info(f"Ended by: {reason}")
+
+    def _launch_until_complete(self, queue: TrialQueue) -> None:
+        fruitless, before = 0, -1
+        while not self._is_complete(queue):
+            done = sum(trial.state.is_finished() for trial in queue.trials())
+            fruitless = fruitless + 1 if done == before else 0
+            before = done
+            error = self._launch(queue)
+            queue.close_lost()
+            if error and fruitless >= FRUITLESS_LAUNCHES:
+                raise error
+            if error:
+                log.warning(f"A worker was lost ({error}); its trial is put back.")
+
+    def _is_complete(self, queue: TrialQueue) -> bool:
+        """Tell whether nothing is left to do. Waits while only other sweeps' workers are busy."""
+        while True:
+            running = queue.trials(TrialState.RUNNING)
+            over = stop_reason(queue.trials(), self.search) is not None
+            if not running and (over or queue.fill() == 0):
+                return True
+            if not over and queue.fill() > 0:
+                return False
+            queue.close_lost()
+            time.sleep(0.2)
+
+    def _launch(self, queue: TrialQueue) -> Exception | None:
+        """Launch the workers and wait for them. Returns what the launcher raised, if it did."""
+        launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=HydraContext(
+                config_loader=self.worker.hydra_context.config_loader,
+                callbacks=Callbacks(),
+                execution_whitelist=self.worker.hydra_context.execution_whitelist,
+            ),
+            task_function=self.worker,
+            config=self.worker.config,
+        )
+        # What the launcher says about its items would be taken for the trials.
+        logging.getLogger(type(launcher).__module__.rpartition(".")[0]).setLevel(logging.WARNING)
+        items = [list(WORKER_OVERRIDES) for _ in range(self.search.n_jobs)]
+        try:
+            returns: Sequence[JobReturn] = launcher.launch(items, initial_job_idx=0)
+        except Exception as error:  # each launcher has its own for a dead worker
+            return error
+        for worker in returns:
+            _ = worker.return_value  # raises what ended a worker
+        return None
+
+    def _put_back_own(self, queue: TrialQueue) -> None:
+        """Put back what this sweep's workers were running, once they are gone."""
+        deadline = time.monotonic() + 5
+        mine = Owner.me()
+        while time.monotonic() < deadline:
+            lost = queue.close_lost()
+            running = [t for t in queue.trials(TrialState.RUNNING) if t.user_attrs.get("sweeper") == mine.pid]
+            if not lost and not running:
+                return
+            time.sleep(0.2)
+
+    def _fail_for_failures(self, queue: TrialQueue) -> NoReturn:
+        failed = [t for t in queue.trials(TrialState.FAIL) if "error" in t.user_attrs]
+        last = failed[-1]
+        raise SystemExit(
+            f"{len(failed)} trials failed, more than max_failure_rate={self.search.max_failure_rate} of "
+            f"n_trials={self.search.n_trials} allows. The last one, trial {last.number}: {last.user_attrs['error']}\n"
+            f"Its log: {Path(self.search.sweep_dir, str(last.number))}"
+        )
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM end the search as Ctrl-C does, unless somebody else handles it."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+
+    def leave(number: int, _: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

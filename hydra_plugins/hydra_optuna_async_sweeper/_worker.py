@@ -1,0 +1,175 @@
+"""A worker: claims a trial, runs it, tells its result, and claims the next, until there is none."""
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.utils import JobReturn, JobStatus, configure_log, run_job
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+from optuna import Study, Trial, TrialPruned
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, TrialState
+
+from hydra_plugins import hydra_trial
+from hydra_plugins.hydra_trial import InvalidObjective, objective_values
+
+from ._composition import Composer
+from ._liveness import beating
+from ._pruner import make_pruner
+from ._queue import TrialQueue
+from ._sampler import make_sampler
+from ._space_entries import parse_space
+from ._stop import INTERRUPTED
+from ._storage import open_storage
+
+if TYPE_CHECKING:
+    from hydra.types import HydraContext, TaskFunction
+    from omegaconf import DictConfig
+    from optuna.storages import BaseStorage
+
+    from ._search import Search
+    from ._space import Space
+
+log = logging.getLogger(__name__)
+
+
+class Pruned(hydra_trial.TrialPruned, TrialPruned):
+    """The pruner has seen enough; caught as Optuna's exception or as ours."""
+
+
+@dataclass
+class Worker:
+    """The task function that the launcher is given in place of the user's, which travels inside."""
+
+    search: "Search"
+    config: "DictConfig"
+    hydra_context: "HydraContext"
+    task_function: "TaskFunction"
+
+    def __call__(self, _: "DictConfig") -> int:
+        """Run trials until none is left. Returns how many."""
+        storage = open_storage(self.search.storage)
+        runner = TrialRunner(self, storage)
+        queue = TrialQueue(self.search, storage)
+        count = 0
+        self.restore_log()
+        while self.is_wanted() and (trial := queue.claim()):
+            runner.run(queue, trial)
+            self.restore_log()
+            count += 1
+        return count
+
+    def is_wanted(self) -> bool:
+        """Tell whether the sweep that started this worker is still there; on another machine, believe so."""
+        sweeper = self.search.sweeper
+        return not sweeper.is_here() or sweeper.is_alive()
+
+    def restore_log(self) -> None:
+        """Log as Hydra does between jobs, not into the file of the last one."""
+        hydra = self.config.hydra
+        configure_log(hydra.hydra_logging, hydra.verbose, execution_whitelist=self.hydra_context.execution_whitelist)
+
+
+class TrialRunner:
+    """Runs claimed trials as Hydra jobs."""
+
+    def __init__(self, worker: Worker, storage: "BaseStorage") -> None:
+        self.worker = worker
+        self.search = worker.search
+        self.storage = storage
+        self.space: Space = parse_space(self.search.space)
+        self.composer = Composer(worker.hydra_context.config_loader, worker.config)
+        self.extend = load_extension(self.search.custom_search_space)
+
+    def run(self, queue: TrialQueue, claimed: FrozenTrial) -> None:
+        """Take one claimed trial to its end. Every way out closes it: told, failed, or put back."""
+        closed = False
+        try:
+            with beating(lambda now: self._beat(claimed, now)):
+                trial = self._ask(claimed)
+                self._tell(trial, self._job(trial))
+            closed = True
+        except UpdateFinishedTrialError:
+            closed = True
+            log.warning(f"Trial {claimed.number} was given up as lost and is run again elsewhere.")
+        except (HydraException, OmegaConfBaseException) as error:
+            closed = True
+            self._fail(claimed, f"no job can be composed: {error}")
+        finally:
+            if not closed:
+                queue.put_back(claimed, INTERRUPTED)
+
+    def _ask(self, claimed: FrozenTrial) -> Trial:
+        sampler = make_sampler(
+            self.search.sampler, claimed.number, {p.name: p.domain.distribution for p in self.space.parameters}
+        )
+        study = Study(self.search.study_name, self.storage, sampler, make_pruner(self.search.pruner))
+        return Trial(study, claimed._trial_id)
+
+    def _job(self, trial: Trial) -> JobReturn:
+        lines = [*self.space.suggest(trial), *self.search.fixed]
+        if self.extend is not None:
+            known = set(trial.params)
+            self.extend(self.worker.config, trial)
+            lines += [f"{name}={value}" for name, value in trial.params.items() if name not in known]
+        log.info(f"\t#{trial.number} : {' '.join(lines)}")
+        job = self.composer.compose(lines, trial.number)
+        with hydra_trial.running(trial), hydra_trial.listening(Reporter(trial)):
+            return run_job(
+                task_function=self.worker.task_function,
+                config=job,
+                job_dir_key="hydra.sweep.dir",
+                job_subdir_key="hydra.sweep.subdir",
+                hydra_context=self.worker.hydra_context,
+            )
+
+    def _tell(self, trial: Trial, job: JobReturn) -> None:
+        result = job._return_value  # `return_value` would raise it again
+        if isinstance(result, TrialPruned):
+            trial.study.tell(trial, state=TrialState.PRUNED)
+            return
+        try:
+            if job.status is not JobStatus.COMPLETED:
+                raise InvalidObjective(f"{type(result).__name__}: {result}")
+            values = objective_values(result, len(self.search.directions))
+        except InvalidObjective as error:
+            self._fail(trial, str(error))
+            return
+        trial.study.tell(trial, list(values))
+
+    def _fail(self, trial: Trial | FrozenTrial, reason: str) -> None:
+        log.error(f"Trial {trial.number} failed: {reason}")
+        self.storage.set_trial_user_attr(trial._trial_id, "error", reason[:2000])
+        self.storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+
+    def _beat(self, trial: FrozenTrial, now: float) -> None:
+        with suppress(UpdateFinishedTrialError):  # it ends, or was given up as lost, this very moment
+            self.storage.set_trial_user_attr(trial._trial_id, "beat", now)
+
+
+@dataclass
+class Reporter:
+    """Hands intermediate values to the study, and ends the job when the pruner says so."""
+
+    trial: Trial
+
+    def __call__(self, value: float, step: int) -> None:
+        """Report one value. With several objectives there is nothing to prune by."""
+        if len(self.trial.study.directions) > 1:
+            return
+        self.trial.report(value, step)
+        if self.trial.should_prune():
+            raise Pruned(f"pruned at step {step} with {value:g}")
+
+
+def load_extension(path: str | None) -> Callable[["DictConfig", Trial], None] | None:
+    """Return the user's function that suggests more parameters; it must be in the execution whitelist."""
+    if not path:
+        return None
+    from hydra.utils import instantiate
+
+    function: Any = instantiate({"_target_": path, "_partial_": True})  # Any: whatever the user's function is
+    return function  # type: ignore[no-any-return]
