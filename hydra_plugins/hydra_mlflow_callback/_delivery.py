@@ -25,8 +25,11 @@ def deliver(settings: Settings, record: JobRecord, directory: Path) -> None:
         record.run_id = find_or_create(client, settings, record)
         record.save(directory)
     tags: dict[str, str] = {}
+    if record.pruned:
+        tags["hydra.pruned"] = "true"
     if record.error:
         tags["hydra.status_reason"] = shorten(record.error.strip().splitlines()[-1], MAX_TAG_LENGTH)
+    if record.error and not record.pruned:
         client.log_text(record.run_id, record.error, "traceback.txt")
     log_values(client, record.run_id, record.metrics, {} if record.params_sent else record.params, tags)
     if settings.log_artifacts:

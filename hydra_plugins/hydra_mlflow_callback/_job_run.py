@@ -2,9 +2,10 @@
 
 import logging
 import os
-import time
+import threading
 import traceback
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,8 +38,7 @@ class JobRun:
         self.record = record
         self.directory = directory
         self.online = False
-        self._unsent_from = 0
-        self._last_send = time.monotonic()
+        self._n_sent = 0
         self._subscriptions = ExitStack()
 
     @classmethod
@@ -54,12 +54,13 @@ class JobRun:
         except Exception as error:  # anything a server or a network can raise: the job goes on without
             log.warning("MLflow can't be reached; %s goes on and is recorded later: %s", record.name, error)
         job._subscriptions.enter_context(listening(job.report))
+        job._subscriptions.enter_context(every(SECONDS_BETWEEN_SENDS, job.show))
         return job
 
     def _activate(self) -> None:
         import mlflow
 
-        client = connect(self.settings)
+        connect(self.settings)
         leave_other_runs()
         # An id left by an outer MLflow program would make this job write into that program's run.
         os.environ.pop("MLFLOW_RUN_ID", None)
@@ -68,21 +69,23 @@ class JobRun:
         )
         self.record.run_id = run.info.run_id
         self.record.save(self.directory)
-        log_values(client, self.record.run_id, params=self.record.params)
-        self.online = self.record.params_sent = True
+        self.online = True
 
     def report(self, value: float, step: int) -> None:
-        """Keep an intermediate value, and send what was kept every few seconds."""
+        """Keep an intermediate value."""
         self.record.metrics.append((clean_key(self.settings.metrics[0]), value, now(), step))
-        if self.online and time.monotonic() - self._last_send > SECONDS_BETWEEN_SENDS:
-            self._send_curve()
 
-    def _send_curve(self) -> None:
-        self._last_send = time.monotonic()
-        self.record.save(self.directory)
+    def show(self) -> None:
+        """Send what is new: the parameters of a job that takes its time, and its curve as far as it is."""
+        if not self.online:
+            return
+        n_metrics = len(self.record.metrics)
+        params = {} if self.record.params_sent else self.record.params
         try:
-            log_values(connect(self.settings), str(self.record.run_id), self.record.metrics[self._unsent_from :])
-            self._unsent_from = len(self.record.metrics)
+            new = self.record.metrics[self._n_sent : n_metrics]
+            if new or params:
+                log_values(connect(self.settings), str(self.record.run_id), new, params)
+            self._n_sent, self.record.params_sent = n_metrics, True
         except Exception as error:  # see open()
             self.online = False
             log.warning("MLflow is gone; %s goes on and is recorded later: %s", self.record.name, error)
@@ -104,6 +107,7 @@ class JobRun:
         record = self.record
         record.end_time = now()
         record.status, record.error, record.values = outcome(job_return, self.settings)
+        record.pruned = is_pruned(job_return)
         results = dict(zip(map(clean_key, self.settings.metrics), record.values, strict=False))
         metrics_file = self.directory / "metrics.json"
         if metrics_file.is_file():
@@ -131,10 +135,17 @@ def outcome(job_return: "JobReturn", settings: Settings) -> tuple[str, str | Non
             return "FINISHED", None, list(objective_values(result, len(settings.metrics)))
         except InvalidObjective as error:
             return "FAILED", str(error), []
+    if is_pruned(job_return):
+        return "KILLED", str(result), []
     if isinstance(result, BaseException):
         status = "FAILED" if isinstance(result, Exception) else "KILLED"
         return status, "".join(traceback.format_exception(result)), []
     return "FAILED", "the job ended without a result", []
+
+
+def is_pruned(job_return: "JobReturn") -> bool:
+    """Tell whether the pruner ended the job. Optuna's exception is known by name, so that it need not be imported."""
+    return any(kind.__name__ == "TrialPruned" for kind in type(job_return._return_value).__mro__)
 
 
 def new_record(
@@ -183,3 +194,21 @@ def leave_other_runs() -> None:
 
     # end_run() would also close the run as FINISHED and needs the server; there is no public way to only leave it.
     fluent._active_run_stack.get().clear()  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def every(seconds: float, call: Callable[[], None]) -> Iterator[None]:
+    """Call `call()` again and again, in a thread, while the block runs; not at all in a short block."""
+    done = threading.Event()
+
+    def loop() -> None:
+        while not done.wait(seconds):
+            call()
+
+    thread = threading.Thread(target=loop, name="mlflow-live", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

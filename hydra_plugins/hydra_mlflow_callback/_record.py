@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from ._settings import Settings
 
 JOB_FILE = ".mlflow_run.json"
@@ -65,12 +67,24 @@ class JobRecord:
     # key, value, time, step
     metrics: list[tuple[str, float, int, int]] = field(default_factory=list)
     error: str | None = None
+    pruned: bool = False
     params_sent: bool = False
     sent: bool = False
     # Finds the run again if the server made it but its answer was lost.
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
     host: str = field(default_factory=socket.gethostname)
     pid: int = field(default_factory=os.getpid)
+
+    def runs_elsewhere(self) -> bool:
+        """Tell whether the job goes on in a process that this search has not started: two may share a directory."""
+        if self.host != socket.gethostname() or self.pid == os.getpid():
+            return False
+        try:
+            process = psutil.Process(self.pid)
+            started_before = process.create_time() * 1000 <= self.start_time
+            return started_before and os.getpid() not in [parent.pid for parent in process.parents()]
+        except psutil.NoSuchProcess:
+            return False
 
     def save(self, directory: Path) -> None:
         """Write the record into the job's output directory."""

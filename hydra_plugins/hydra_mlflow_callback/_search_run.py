@@ -74,6 +74,7 @@ def close_search(search: SearchRecord, directory: Path, status: str) -> None:
     search = dataclasses.replace(search, status=status)
     search.save(directory)
     jobs = list(records_below(directory, search.run_id))
+    jobs = [(path, record) for path, record in jobs if record.status != "RUNNING" or not record.runs_elsewhere()]
     close_lost(jobs)
     summary = summarize([record for _, record in jobs], search.settings, search.fixed_keys)
     for line in summary.text.splitlines():
@@ -107,8 +108,10 @@ def close_parent(search: SearchRecord, summary: Summary, directory: Path) -> Non
     """Give the parent its results, the sweep's own files, and its end. No run below it stays RUNNING."""
     settings, client = search.settings, connect(search.settings)
     running = f"tags.`mlflow.parentRunId` = '{search.run_id}' and attributes.status = 'RUNNING'"
+    elsewhere = {record.run_id for _, record in records_below(directory, search.run_id) if record.runs_elsewhere()}
     for run in client.search_runs([settings.experiment_id], running, max_results=5000):
-        client.set_terminated(run.info.run_id, "KILLED")
+        if run.info.run_id not in elsewhere:
+            client.set_terminated(run.info.run_id, "KILLED")
     metrics = [(clean_key(key), value, now(), 0) for key, value in summary.metrics.items()]
     # MLflow never changes a parameter: after a resume, a better one is written as a tag.
     known = client.get_run(search.run_id).data.params

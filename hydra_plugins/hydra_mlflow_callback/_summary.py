@@ -26,7 +26,9 @@ def summarize(records: Sequence[JobRecord], settings: Settings, fixed_keys: Sequ
     counts = Counter(record.status for record in records)
     tags = {f"jobs.{status.lower()}": str(counts[status]) for status in ("FINISHED", "FAILED", "KILLED")}
     best = best_records(records, settings.directions)
-    lines = [f"Jobs: {counts['FINISHED']} finished, {counts['FAILED']} failed, {counts['KILLED']} killed"]
+    pruned = sum(record.pruned for record in records)
+    killed = f"{counts['KILLED']} killed" + (f" ({pruned} of them pruned)" if pruned else "")
+    lines = [f"Jobs: {counts['FINISHED']} finished, {counts['FAILED']} failed, {killed}"]
     metrics: dict[str, float] = {f"jobs_{status.lower()}": float(counts[status]) for status in counts}
     params: dict[str, str] = {}
     if len(settings.directions) == 1 and best:

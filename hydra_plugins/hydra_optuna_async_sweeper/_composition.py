@@ -1,9 +1,9 @@
 """A job's configuration: composed once for each choice of config groups, then copied and updated.
 
-Composing takes Hydra about 65 ms, a copy with updates about 6 ms.
+Composing takes Hydra about 65 ms, a copy with updates about 2 ms.
 """
 
-import copy
+import pickle
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ class Composer:
     def __init__(self, loader: "ConfigLoader", config: DictConfig) -> None:
         self._loader = loader
         self._config = config
-        self._bases: dict[tuple[str, ...], DictConfig] = {}
+        self._bases: dict[tuple[str, ...], bytes] = {}
 
     @cached_property
     def _parser(self) -> OverridesParser:
@@ -39,8 +39,9 @@ class Composer:
         values = [override for override in parsed if self._is_value(override)]
         groups = tuple(str(override.input_line) for override in parsed if not self._is_value(override))
         if groups not in self._bases:
-            self._bases[groups] = self._loader.load_sweep_config(self._config, list(groups))
-        job = copy.deepcopy(self._bases[groups])
+            base = self._loader.load_sweep_config(self._config, list(groups))
+            self._bases[groups] = pickle.dumps(base)  # OmegaConf's deepcopy takes five times as long
+        job: DictConfig = pickle.loads(self._bases[groups])  # noqa: S301  # our own
         # Hydra has no public way to apply a value override to a composed config; its own does exactly what it would.
         ConfigLoaderImpl._apply_overrides_to_config(values, job)
         # What stood in the cache of the sweep's config, `${now:...}` for example, is the same in every job.

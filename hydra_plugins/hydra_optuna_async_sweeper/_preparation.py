@@ -48,13 +48,14 @@ def prepare_search(
     directions = as_tuple(values["direction"])
     given = OverridesParser.create(loader).parse_overrides(list(config.hydra.overrides.task))
     entries, fixed = with_overrides(entries_of(values), given)
+    fixed_keys = {override.key_or_group for override in given if not override.is_sweep_override()}
     space = parse_space(entries)
-    if not entries and not values["custom_search_space"]:
+    if not space.parameters and not values["custom_search_space"]:
         remedy = "Set search_space, or sweep a key on the command line: 'key=interval(0, 1)'."
         raise bad_input("hydra.sweeper.params", values["params"], "a search needs at least one key to vary", remedy)
     check_constructible(sampler, cast("Plain | None", values["pruner"]))
     check_branches(config, loader, space, fixed, check)
-    points = [*asked_points(values, space, config), *grid_points(sampler, space)]
+    points = [*asked_points(values, space, config, fixed_keys), *grid_points(sampler, space)]
     sweep_dir = Path(config.hydra.sweep.dir).absolute()
     n_trials = int(cast("int", values["n_trials"]))
     if is_grid(sampler):
@@ -111,12 +112,18 @@ def check_constructible(sampler: "Plain", pruner: "Plain | None") -> None:
             raise bad_input(f"hydra.sweeper.{key}", dict(spec or {}), f"can't be made ({reason})", remedy) from error
 
 
-def asked_points(values: Mapping[str, object], space: Space, config: DictConfig) -> list[dict[str, object]]:
-    """Return the points that the user wants tried first: `enqueue`, and the model's own defaults."""
+def asked_points(
+    values: Mapping[str, object], space: Space, config: DictConfig, fixed_keys: set[str]
+) -> list[dict[str, object]]:
+    """Return the points that the user wants tried first: `enqueue`, and the model's own defaults.
+
+    What the command line fixes is no part of a point.
+    """
     listed = values["enqueue"] or []
     if not isinstance(listed, list):
         raise bad_input("hydra.sweeper.enqueue", listed, "must be a list of points", "Write [{model.C: 1.0}].")
-    points = [space.point(point, f"hydra.sweeper.enqueue[{i}]") for i, point in enumerate(listed)]
+    left = [{k: v for k, v in p.items() if k not in fixed_keys} if isinstance(p, Mapping) else p for p in listed]
+    points = [space.point(point, f"hydra.sweeper.enqueue[{i}]") for i, point in enumerate(left)]
     if values["enqueue_defaults"]:
         choices = config.hydra.runtime.choices
         point, left_out = space.defaults(lambda key: choices.get(key) or plain(OmegaConf.select(config, key)))

@@ -1,6 +1,6 @@
 """One sampler per trial, so that a trial draws the same point whichever worker runs it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -19,25 +19,36 @@ def is_grid(sampler: "Plain") -> bool:
     return str(sampler.get("_target_", "")).endswith("GridSampler")
 
 
-def make_sampler(spec: "Plain", number: int, space: Mapping[str, BaseDistribution]) -> BaseSampler:
-    """Return the sampler of trial `number`, seeded by (seed, number); without a seed, by chance.
+class Samplers:
+    """Makes the sampler of each trial.
 
     Args:
         spec: `_target_` and arguments, as in hydra/sweeper/sampler.
-        number: the trial's number in the study.
         space: the parameters that every trial has.
     """
-    seed = spec.get("seed")
-    if is_grid(spec):  # its points are in the queue; this one draws what a point leaves open
-        return RandomSampler(seed_of(seed, number))
-    if str(spec["_target_"]).endswith("QMCSampler"):
-        return numbered_qmc(instantiate_sampler(spec), number, space)
-    return instantiate_sampler({**spec, "seed": seed_of(seed, number)})
+
+    def __init__(self, spec: "Plain", space: Mapping[str, BaseDistribution]) -> None:
+        self._seed = spec.get("seed")
+        self._space = space
+        self._is_qmc = str(spec["_target_"]).endswith("QMCSampler")
+        # A grid's points are in the queue; what a point leaves open is drawn.
+        self._make: Callable[..., BaseSampler] = RandomSampler if is_grid(spec) else _maker(spec)
+
+    def of_trial(self, number: int) -> BaseSampler:
+        """Return the sampler of trial `number`, seeded by (seed, number); without a seed, by chance."""
+        if self._is_qmc:
+            return numbered_qmc(self._make(), number, self._space)
+        return self._make(seed=seed_of(self._seed, number))
 
 
 def instantiate_sampler(spec: "Plain") -> BaseSampler:
     """Call the `_target_` of a sampler; nothing but samplers can be called."""
     return cast("BaseSampler", instantiate(dict(spec), _execution_whitelist_=TARGETS))
+
+
+def _maker(spec: "Plain") -> Callable[..., BaseSampler]:
+    maker = instantiate({**spec, "_partial_": True}, _execution_whitelist_=TARGETS)
+    return cast("Callable[..., BaseSampler]", maker)
 
 
 def seed_of(seed: object, number: int) -> int | None:

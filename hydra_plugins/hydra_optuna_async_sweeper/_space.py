@@ -117,8 +117,8 @@ class Space:
             raise bad_input(where, values, "a point must be a mapping", remedy)
         left = {str(key).lstrip("+"): value for key, value in values.items()}
         params: dict[str, object] = dict(self._taken(left, where))
-        for key, value in left.items():
-            raise self._stray(key, value, where)
+        if left:
+            raise self._stray(*next(iter(left.items())), where)
         return params
 
     def defaults(self, value_of: Callable[[str], object]) -> tuple[dict[str, object], list[str]]:

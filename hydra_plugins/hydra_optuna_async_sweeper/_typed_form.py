@@ -62,10 +62,10 @@ def checked_fields(key: str, spec: Mapping[str, object]) -> dict[str, object]:
     kind = given.get("type")
     if kind is not None and kind not in TYPES:
         raise bad_input(key, kind, "unknown type", suggestion(str(kind), TYPES))
-    categorical_one = kind == "categorical" or (kind is None and "choices" in given)
-    for field in NUMERIC_FIELDS if categorical_one else ("choices",):
+    is_choice = kind == "categorical" or (kind is None and "choices" in given)
+    for field in NUMERIC_FIELDS if is_choice else ("choices",):
         if field in given and given[field] is not False:
-            of = "a choice" if categorical_one else f"type {kind or 'int or float'}"
+            of = "a choice" if is_choice else f"type {kind or 'int or float'}"
             raise bad_input(key, spec, f"{of} has no {field}", f"Leave {field} out, or choose another type.")
     return given
 
@@ -96,13 +96,14 @@ def _bounds(key: str, spec: Mapping[str, object], given: Mapping[str, object]) -
 def _checked_bounds(bounds: Bounds) -> Bounds:
     low, high = bounds.low, bounds.high
     if low > high:
-        raise bounds.error("low must not be above high", f"Write low: {high:g}, high: {low:g}.")
+        raise bounds.error("low must not be above high", f"Write low: {high}, high: {low}.")
     if bounds.step is not None and bounds.step <= 0:
         raise bounds.error("the step must be above 0", "Write step: 1 or another positive number, or leave step out.")
     if bounds.log and bounds.step is not None:
         raise bounds.error("log can't have a step", "Leave out log or step.")
     if bounds.log and low <= 0:
-        remedy = f"Write low: {1 if bounds.whole else 1e-4:g}, or leave log out."
+        above = 1 if bounds.whole or high <= 0 else min(1e-4, high / 10)
+        remedy = f"Write low: {above:g} or another number above 0, or leave log out."
         raise bounds.error("a log range needs a low above 0", remedy)
     return bounds
 

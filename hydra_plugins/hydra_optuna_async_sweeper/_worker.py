@@ -20,7 +20,7 @@ from ._composition import Composer
 from ._liveness import beating
 from ._pruner import make_pruner
 from ._queue import TrialQueue
-from ._sampler import make_sampler
+from ._sampler import Samplers
 from ._space_entries import parse_space
 from ._stop import INTERRUPTED
 from ._storage import open_storage
@@ -81,6 +81,9 @@ class TrialRunner:
         self.search = worker.search
         self.storage = storage
         self.space: Space = parse_space(self.search.space)
+        everywhere = {parameter.name: parameter.domain.distribution for parameter in self.space.parameters}
+        self.samplers = Samplers(self.search.sampler, everywhere)
+        self.pruner = make_pruner(self.search.pruner)
         self.composer = Composer(worker.hydra_context.config_loader, worker.config)
         self.extend = load_extension(self.search.custom_search_space)
 
@@ -103,10 +106,8 @@ class TrialRunner:
                 queue.put_back(claimed, INTERRUPTED)
 
     def _ask(self, claimed: FrozenTrial) -> Trial:
-        sampler = make_sampler(
-            self.search.sampler, claimed.number, {p.name: p.domain.distribution for p in self.space.parameters}
-        )
-        study = Study(self.search.study_name, self.storage, sampler, make_pruner(self.search.pruner))
+        sampler = self.samplers.of_trial(claimed.number)
+        study = Study(self.search.study_name, self.storage, sampler, self.pruner)
         return Trial(study, claimed._trial_id)
 
     def _job(self, trial: Trial) -> JobReturn:
