@@ -14,7 +14,7 @@ from ._jobs import Check, check_job, compose_job
 from ._pruner import make_pruner
 from ._sampler import instantiate_sampler, is_grid
 from ._search import Plain, Search
-from ._search_space import bad_input
+from ._search_space import BadInput, bad_input
 from ._settings import check_direction, check_settings, plain
 from ._space import Space
 from ._space_entries import parse_space
@@ -51,8 +51,7 @@ def prepare_search(
     fixed_keys = {override.key_or_group for override in given if not override.is_sweep_override()}
     space = parse_space(entries)
     if not space.parameters and not values["custom_search_space"]:
-        remedy = "Set search_space, or sweep a key on the command line: 'key=interval(0, 1)'."
-        raise bad_input("hydra.sweeper.params", values["params"], "a search needs at least one key to vary", remedy)
+        raise nothing_to_vary(values["params"])
     check_constructible(sampler, cast("Plain | None", values["pruner"]))
     check_branches(config, loader, space, fixed, check)
     points = [*asked_points(values, space, config, fixed_keys), *grid_points(sampler, space)]
@@ -96,6 +95,15 @@ def entries_of(values: Mapping[str, object]) -> dict[str, object]:
     if params is not None and not isinstance(params, Mapping):
         raise bad_input("hydra.sweeper.params", params, "must map config keys to sweeps", "Write key: interval(0, 1).")
     return {str(key): value for key, value in (params or {}).items()}
+
+
+def nothing_to_vary(params: object) -> BadInput:
+    """Tell whether there was no space, or the command line has taken everything out of it."""
+    if params:
+        rule, remedy = "the command line fixes every key of the space", "Leave at least one to the search."
+        return bad_input("hydra.sweeper.params", params, rule, remedy)
+    remedy = "Set search_space, or sweep a key on the command line: 'key=interval(0, 1)'."
+    return bad_input("hydra.sweeper.params", params, "a search needs at least one key to vary", remedy)
 
 
 def check_constructible(sampler: "Plain", pruner: "Plain | None") -> None:

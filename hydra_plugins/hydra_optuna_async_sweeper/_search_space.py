@@ -169,7 +169,7 @@ def _needs_async(key: str, spec: Mapping[str, object]) -> BadInput:
         return bad_input(key, spec, "an entry must be a sweep, not a mapping", remedy)
     equivalent = hydra_grammar(spec)
     remedy = f"Write {key}: {equivalent}" if equivalent else f"Write {EXAMPLES}"
-    rule = "this form needs hydra/sweeper=optuna_async, which this version does not have yet"
+    rule = "this form needs hydra/sweeper=optuna_async"
     return bad_input(key, spec, rule, f"{remedy}, which every sweeper reads.")
 
 

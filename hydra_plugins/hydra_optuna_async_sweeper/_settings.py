@@ -52,13 +52,18 @@ def check_settings(config: DictConfig) -> None:
     """Check every number that the sweeper and the launcher have.
 
     Raises:
-        BadInput: n_trials or n_jobs is no whole number of 1 or more, max_failure_rate is not between 0 and 1.
+        BadInput: n_trials or n_jobs is no whole number of 1 or more, max_failure_rate is not between 0 and 1,
+            max_retries is below 0.
     """
     for key, example in (("sweeper.n_trials", 20), ("sweeper.n_jobs", 1), ("launcher.n_jobs", 1)):
         setting = read_setting(config, f"hydra.{key}")
         if setting is not None and not _is_count(setting.value):
             rule, remedy = "must be a whole number, 1 or more", f"Set {setting.knob}={example}, for example."
             raise bad_input(setting.name, setting.value, rule, remedy)
+    retries = read_setting(config, "hydra.sweeper.max_retries")
+    if retries is not None and not (retries.value == 0 or _is_count(retries.value)):
+        remedy = f"Set {retries.knob}=3, for example."
+        raise bad_input(retries.name, retries.value, "must be a whole number, 0 or more", remedy)
     rate = read_setting(config, "hydra.sweeper.max_failure_rate")
     if rate is not None and not _is_rate(rate.value):
         remedy = f"Set {rate.knob}=0 to stop at the first failed trial, 1 to go on in any case."
@@ -93,7 +98,7 @@ def check_timeout(config: DictConfig, timeout: object) -> None:
         return
     sweeper = config.hydra.runtime.choices.get("hydra/sweeper")
     rule = f"hydra/sweeper={sweeper} can't stop after a time"
-    raise bad_input("timeout", timeout, rule, "Set timeout=null, and bound the search by n_trials.")
+    raise bad_input("timeout", timeout, rule, "Set timeout=null, or hydra/sweeper=optuna_async.")
 
 
 def n_objectives(config: DictConfig) -> int | None:
