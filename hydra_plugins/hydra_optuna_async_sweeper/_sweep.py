@@ -146,7 +146,7 @@ class Sweep:
         )
         # What the launcher says about its items would be taken for the trials.
         logging.getLogger(type(launcher).__module__.rpartition(".")[0]).setLevel(logging.WARNING)
-        items = [list(WORKER_OVERRIDES) for _ in range(self.search.n_jobs)]
+        items = [[*self.search.fixed, *WORKER_OVERRIDES] for _ in range(self.search.n_jobs)]
         try:
             returns: Sequence[JobReturn] = launcher.launch(items, initial_job_idx=0)
         except Exception as error:  # each launcher has its own for a dead worker

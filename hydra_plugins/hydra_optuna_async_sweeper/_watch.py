@@ -3,15 +3,15 @@
 import _thread
 import logging
 import signal
-import sys
 import threading
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
-from ._stop import is_put_back, stop_reason
+from ._progress import progress_line, standard_progress
+from ._stop import stop_reason
 
 if TYPE_CHECKING:
     from ._queue import TrialQueue
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_LOOKS = 0.5
-SECONDS_BETWEEN_LINES = 10.0
 # After the last trial, launchers get so long to return.
 GRACE = 30.0
 
@@ -36,7 +35,6 @@ class Watch:
         self._thread = threading.Thread(target=self._loop, name="sweep-watch", daemon=True)
         self._started = time.monotonic()
         self._finished_before = 0
-        self._said = ""
 
     def __enter__(self) -> "Watch":
         self._finished_before = sum(trial.state.is_finished() for trial in self.queue.trials())
@@ -50,13 +48,12 @@ class Watch:
         return self.gave_up and kind is KeyboardInterrupt
 
     def _loop(self) -> None:
-        last_line, complete_since = self._started, None
+        complete_since = None
+        progress = standard_progress()
         while not self._done.wait(SECONDS_BETWEEN_LOOKS):
             self.queue.close_lost()
             trials = self.queue.trials()
-            if time.monotonic() - last_line >= SECONDS_BETWEEN_LINES:
-                last_line = time.monotonic()
-                self._say(progress(trials, self.search, last_line - self._started, self._finished_before))
+            progress.show(progress_line(trials, self.search, time.monotonic() - self._started, self._finished_before))
             running = any(trial.state is TrialState.RUNNING for trial in trials)
             if running or stop_reason(trials, self.search) is None:
                 complete_since = None
@@ -66,39 +63,4 @@ class Watch:
                 self.gave_up = True
                 log.warning("All trials are done, but the launcher does not return; leaving it.")
                 _thread.interrupt_main(signal.SIGINT)
-
-    def _say(self, line: str) -> None:
-        if line != self._said:
-            sys.stderr.write(f"{line}\n")
-            sys.stderr.flush()
-        self._said = line
-
-
-def progress(trials: list[FrozenTrial], search: "Search", seconds: float, finished_before: int) -> str:
-    """Return one line: done, pruned, failed, best, time left.
-
-    Args:
-        trials: all of the study's.
-        seconds: since this sweep started.
-        finished_before: trials that were finished then.
-    """
-    counted = [trial for trial in trials if not is_put_back(trial, search.max_retries)]
-    count = {state: sum(trial.state is state for trial in counted) for state in TrialState}
-    done = sum(count[state] for state in TrialState if state.is_finished())
-    parts = [f"{done}/{search.n_trials} trials", f"{count[TrialState.RUNNING]} running"]
-    parts += [f"{count[TrialState.PRUNED]} pruned"] if count[TrialState.PRUNED] else []
-    parts += [f"{count[TrialState.FAIL]} failed"] if count[TrialState.FAIL] else []
-    values = (
-        [trial.value for trial in counted if trial.state is TrialState.COMPLETE] if len(search.directions) == 1 else []
-    )
-    if values:
-        best = (
-            max(v for v in values if v is not None)
-            if search.directions[0] == "maximize"
-            else min(v for v in values if v is not None)
-        )
-        parts.append(f"best {best:.6g}")
-    new = done - finished_before
-    if new > 0:
-        parts.append(f"{seconds / new * (search.n_trials - done):.0f} s left")
-    return ", ".join(parts)
+        progress.close()
