@@ -44,6 +44,22 @@ def test_exception_of_a_listener_reaches_the_training_loop() -> None:
         report(1.0, 0)
 
 
+def test_value_for_which_one_listener_raises_is_heard_by_all() -> None:
+    heard: list[float] = []
+
+    def stop(value: float, step: int) -> None:
+        raise StopIteration(step)
+
+    with (
+        listening(lambda value, step: heard.append(value)),
+        listening(stop),
+        listening(lambda value, step: heard.append(value)),
+        pytest.raises(StopIteration),
+    ):
+        report(1.0, 0)
+    assert heard == [1.0, 1.0]
+
+
 @pytest.mark.parametrize(("value", "step"), [("0.9", 0), (None, 0), (0.9, "1"), (0.9, 1.5), (0.9, True)])
 def test_report_of_a_wrong_type_names_the_argument(value: object, step: object) -> None:
     with pytest.raises(TypeError, match=r"report\(value, step\): (value|step) must be"):

@@ -12,6 +12,7 @@ from ._tracking import connect
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 
 def deliver(settings: Settings, record: JobRecord, directory: Path) -> None:
@@ -22,7 +23,8 @@ def deliver(settings: Settings, record: JobRecord, directory: Path) -> None:
     """
     client = connect(settings)
     if record.run_id is None:
-        record.run_id = find_or_create(client, settings, record)
+        run = find_or_create(client, settings, record)
+        record.run_id, record.artifact_uri = run.info.run_id, run.info.artifact_uri
         record.save(directory)
     tags: dict[str, str] = {}
     if record.pruned:
@@ -33,21 +35,20 @@ def deliver(settings: Settings, record: JobRecord, directory: Path) -> None:
         client.log_text(record.run_id, record.error, "traceback.txt")
     log_values(client, record.run_id, record.metrics, {} if record.params_sent else record.params, tags)
     if settings.log_artifacts:
-        upload(client, record.run_id, directory)
+        upload(settings, record, directory)
     client.set_terminated(record.run_id, record.status, record.end_time)
     record.sent = True
     record.save(directory)
 
 
-def find_or_create(client: "MlflowClient", settings: Settings, record: JobRecord) -> str:
-    """Return the id of the run that carries the record's key; make the run if there is none."""
+def find_or_create(client: "MlflowClient", settings: Settings, record: JobRecord) -> "Run":
+    """Return the run that carries the record's key; make it if there is none."""
     found = client.search_runs([settings.experiment_id], f"tags.`hydra.job.key` = '{record.key}'", max_results=1)
     if found:
-        return str(found[0].info.run_id)
-    run = client.create_run(
+        return found[0]
+    return client.create_run(
         settings.experiment_id, start_time=record.start_time, tags=record.tags, run_name=record.name
     )
-    return str(run.info.run_id)
 
 
 def log_values(
@@ -67,12 +68,14 @@ def log_values(
         client.log_batch(run_id, some_metrics, some_params, all_tags if i == 0 else ())
 
 
-def upload(client: "MlflowClient", run_id: str, directory: Path) -> None:
-    """Upload the job's output directory, links and our own record left out."""
-    names = [path.name for path in directory.iterdir() if not path.name.startswith(JOB_FILE)]
-    for name in sorted(names):
-        path = directory / name
+def upload(settings: Settings, record: JobRecord, directory: Path) -> None:
+    """Upload the job's output directory, our own record left out."""
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    # The client would ask the server for the run again, only to learn this address.
+    repository = get_artifact_repository(record.artifact_uri, tracking_uri=settings.tracking_uri)
+    for path in sorted(directory.iterdir()):
         if path.is_dir():
-            client.log_artifacts(run_id, str(path), name)
-        else:
-            client.log_artifact(run_id, str(path))
+            repository.log_artifacts(str(path), path.name)  # type: ignore[no-untyped-call]
+        elif not path.name.startswith(JOB_FILE):
+            repository.log_artifact(str(path))  # type: ignore[no-untyped-call]

@@ -67,7 +67,7 @@ class JobRun:
         run = mlflow.start_run(
             experiment_id=self.settings.experiment_id, run_name=self.record.name, tags=self.record.tags
         )
-        self.record.run_id = run.info.run_id
+        self.record.run_id, self.record.artifact_uri = run.info.run_id, run.info.artifact_uri
         self.record.save(self.directory)
         self.online = True
 

@@ -61,6 +61,7 @@ class JobRecord:
     overrides: list[str]
     parent_run_id: str | None = None
     run_id: str | None = None
+    artifact_uri: str = ""
     status: str = "RUNNING"
     end_time: int | None = None
     values: list[float] = field(default_factory=list)

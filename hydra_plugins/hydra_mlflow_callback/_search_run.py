@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filelock import FileLock
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from ._delivery import deliver, log_values
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LOCK_FILE = ".mlflow_search.lock"
 Jobs = list[tuple[Path, JobRecord]]
 
 
@@ -35,13 +37,15 @@ def open_search(settings: Settings, config: "DictConfig") -> SearchRecord:
     directory = Path(config.hydra.sweep.dir).absolute()
     # The same user, program and commit for every run: in a worker, MLflow would name the launcher's own script.
     tags = {str(key): str(value) for key, value in resolve_tags(dict(settings.tags)).items()}
-    run_id = known_parent(client, settings, directory)
-    if run_id is None:
-        run_id = client.create_run(settings.experiment_id, tags=tags, run_name=settings.run_name).info.run_id
-    else:
-        client.update_run(run_id, status="RUNNING")
-    search = SearchRecord(run_id=str(run_id), settings=settings, tags=tags, fixed_keys=fixed_keys(config))
-    search.save(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    with FileLock(directory / LOCK_FILE):  # two sweeps that begin one search at once have one parent
+        run_id = known_parent(client, settings, directory)
+        if run_id is None:
+            run_id = client.create_run(settings.experiment_id, tags=tags, run_name=settings.run_name).info.run_id
+        else:
+            client.update_run(run_id, status="RUNNING")
+        search = SearchRecord(run_id=str(run_id), settings=settings, tags=tags, fixed_keys=fixed_keys(config))
+        search.save(directory)
     return search
 
 

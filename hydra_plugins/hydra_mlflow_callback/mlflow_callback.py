@@ -82,10 +82,17 @@ class MLflowCallback(Callback):
             from ._search_run import Undelivered, close_search
             from ._settings import stop
 
-            status = "FINISHED" if error is None else "FAILED" if isinstance(error, Exception) else "KILLED"
             try:
-                close_search(self.search, Path(config.hydra.sweep.dir).absolute(), status)
+                close_search(self.search, Path(config.hydra.sweep.dir).absolute(), status_after(error))
             except Undelivered as undelivered:
                 if error is None:
                     stop(str(undelivered))
                 log.error(str(undelivered))  # and the search's own error decides the exit status
+
+
+def status_after(error: BaseException | None) -> str:
+    """Return how a search ended that was left by this exception: interrupted, or failed by a message or a status."""
+    if error is None:
+        return "FINISHED"
+    by_signal = isinstance(error, SystemExit) and isinstance(error.code, int) and error.code > 128
+    return "FAILED" if isinstance(error, (Exception, SystemExit)) and not by_signal else "KILLED"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
+from ._custom_space import load_custom_space
 from ._jobs import Check, check_job, compose_job
 from ._pruner import make_pruner
 from ._sampler import instantiate_sampler, is_grid
@@ -53,6 +54,7 @@ def prepare_search(
     if not space.parameters and not values["custom_search_space"]:
         raise nothing_to_vary(values["params"])
     check_constructible(sampler, cast("Plain | None", values["pruner"]))
+    load_custom_space(cast("str | None", values["custom_search_space"]))
     check_branches(config, loader, space, fixed, check)
     points = [*asked_points(values, space, config, fixed_keys), *grid_points(sampler, space)]
     sweep_dir = Path(config.hydra.sweep.dir).absolute()

@@ -12,11 +12,14 @@ from optuna.study import StudyDirection
 from optuna.study._multi_objective import _get_pareto_front_trials_by_trials
 from optuna.trial import FrozenTrial, TrialState
 
+from ._domain import override_text
+
 if TYPE_CHECKING:
     from ._search import Search
 
 log = logging.getLogger(__name__)
 
+SWEEPER_KNOB = "hydra.sweeper.study_name"
 FILE_NAME = "optimization_results.yaml"
 
 
@@ -64,7 +67,17 @@ def write(path: Path, content: dict[str, object]) -> None:
     aside.replace(path)
 
 
-def resume_command(argv: Sequence[str], study_name: str) -> str:
-    """Return the command that goes on with this study."""
-    kept = [argument for argument in argv if not argument.startswith(("study_name=", "hydra.sweeper.study_name="))]
-    return shlex.join(["python", *kept, f"study_name={study_name}"])
+def resume_command(argv: Sequence[str], search: "Search", *, has_knob: bool) -> str:
+    """Return the command that goes on with this study.
+
+    Args:
+        argv: the program's own arguments, itself first.
+        search: what was interrupted.
+        has_knob: whether the application's config has a `study_name`, as ours; otherwise the sweeper's own is set.
+    """
+    given = [key for key in ("study_name", SWEEPER_KNOB) if any(a.startswith(f"{key}=") for a in argv)]
+    fixed = {given[-1] if given else "study_name" if has_knob else SWEEPER_KNOB: search.study_name}
+    if Path(search.sweep_dir).name != search.study_name:  # it may have the time in its name
+        fixed["hydra.sweep.dir"] = search.sweep_dir
+    kept = [argument for argument in argv if argument.partition("=")[0] not in fixed]
+    return shlex.join(["python", *kept, *(f"{key}={override_text(value)}" for key, value in fixed.items())])

@@ -22,13 +22,18 @@ def is_put_back(trial: FrozenTrial, max_retries: int) -> bool:
     return reason == INTERRUPTED or int(trial.user_attrs.get("retries", 0)) < max_retries
 
 
+def verdicts(trials: Sequence[FrozenTrial], max_retries: int) -> list[FrozenTrial]:
+    """Return the finished trials that count for the budget."""
+    return [trial for trial in trials if trial.state.is_finished() and not is_put_back(trial, max_retries)]
+
+
 def stop_reason(trials: Sequence[FrozenTrial], search: "Search") -> str | None:
     """Return the name of the setting that ends the search now; None while it goes on."""
-    counted = [trial for trial in trials if not is_put_back(trial, search.max_retries)]
+    counted = verdicts(trials, search.max_retries)
     failed = sum(trial.state is TrialState.FAIL for trial in counted)
     if failed > search.max_failure_rate * search.n_trials:
         return FAILURES
-    if sum(trial.state.is_finished() for trial in counted) >= search.n_trials:
+    if len(counted) >= search.n_trials:
         return BUDGET
     if search.target is not None and any(reaches(trial, search) for trial in trials):
         return TARGET

@@ -26,7 +26,7 @@ from ._queue import TrialQueue
 from ._results import resume_command, tell_results
 from ._sampler import instantiate_sampler, is_grid
 from ._search_space import bad_input, shown
-from ._stop import FAILURES, stop_reason
+from ._stop import FAILURES, stop_reason, verdicts
 from ._storage import described, open_storage
 from ._watch import Watch
 from ._worker import Worker
@@ -90,7 +90,7 @@ class Sweep:
     def run(self) -> None:
         """Run the search to its end; tells what was found, and exits with the status that it deserves."""
         queue = TrialQueue(self.search, self.storage)
-        finished = len([trial for trial in queue.trials() if trial.state.is_finished()])
+        finished = len(verdicts(queue.trials(), self.search.max_retries))
         if finished:
             log.info(f"Resuming with {finished} finished trials of {self.search.n_trials}")
         try:
@@ -98,7 +98,8 @@ class Sweep:
                 self._launch_until_complete(queue)
         except (KeyboardInterrupt, SystemExit):
             self._put_back_own(queue)
-            log.warning(f"Interrupted. To go on: {resume_command(sys.argv, self.search.study_name)}")
+            command = resume_command(sys.argv, self.search, has_knob="study_name" in self.worker.config)
+            log.warning(f"Interrupted. To go on: {command}")
             raise
         reason = stop_reason(queue.trials(), self.search)
         found = tell_results(self.search, queue.trials())
@@ -161,17 +162,18 @@ class Sweep:
         mine = Owner.me()
         while time.monotonic() < deadline:
             lost = queue.close_lost()
-            running = [t for t in queue.trials(TrialState.RUNNING) if t.user_attrs.get("sweeper") == mine.pid]
-            if not lost and not running:
+            running = [trial.user_attrs.get("worker", {}) for trial in queue.trials(TrialState.RUNNING)]
+            if not lost and not any(worker.get("sweeper") == mine.as_attribute() for worker in running):
                 return
             time.sleep(0.2)
 
     def _fail_for_failures(self, queue: TrialQueue) -> NoReturn:
-        failed = [t for t in queue.trials(TrialState.FAIL) if "error" in t.user_attrs]
+        failed = verdicts(queue.trials(TrialState.FAIL), self.search.max_retries)
         last = failed[-1]
+        reason = last.user_attrs.get("error") or f"{last.user_attrs.get('lost')}, and put back often enough"
         raise SystemExit(
             f"{len(failed)} trials failed, more than max_failure_rate={self.search.max_failure_rate} of "
-            f"n_trials={self.search.n_trials} allows. The last one, trial {last.number}: {last.user_attrs['error']}\n"
+            f"n_trials={self.search.n_trials} allows. The last one, trial {last.number}: {reason}\n"
             f"Its log: {Path(self.search.sweep_dir, str(last.number))}"
         )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from optuna.trial import TrialState
 
 from ._progress import progress_line, standard_progress
-from ._stop import stop_reason
+from ._stop import stop_reason, verdicts
 
 if TYPE_CHECKING:
     from ._queue import TrialQueue
@@ -37,7 +37,7 @@ class Watch:
         self._finished_before = 0
 
     def __enter__(self) -> "Watch":
-        self._finished_before = sum(trial.state.is_finished() for trial in self.queue.trials())
+        self._finished_before = len(verdicts(self.queue.trials(), self.search.max_retries))
         self._thread.start()
         return self
 

@@ -1,10 +1,9 @@
 """A worker: claims a trial, runs it, tells its result, and claims the next, until there is none."""
 
 import logging
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hydra.core.utils import JobReturn, JobStatus, configure_log, run_job
 from hydra.errors import HydraException
@@ -17,6 +16,8 @@ from hydra_plugins import hydra_trial
 from hydra_plugins.hydra_trial import InvalidObjective, objective_values
 
 from ._composition import Composer
+from ._custom_space import load_custom_space
+from ._domain import override_text
 from ._liveness import beating
 from ._pruner import make_pruner
 from ._queue import TrialQueue
@@ -85,7 +86,7 @@ class TrialRunner:
         self.samplers = Samplers(self.search.sampler, everywhere)
         self.pruner = make_pruner(self.search.pruner)
         self.composer = Composer(worker.hydra_context.config_loader, worker.config)
-        self.extend = load_extension(self.search.custom_search_space)
+        self.extend = load_custom_space(self.search.custom_search_space)
 
     def run(self, queue: TrialQueue, claimed: FrozenTrial) -> None:
         """Take one claimed trial to its end. Every way out closes it: told, failed, or put back."""
@@ -115,7 +116,7 @@ class TrialRunner:
         if self.extend is not None:
             known = set(trial.params)
             self.extend(self.worker.config, trial)
-            lines += [f"{name}={value}" for name, value in trial.params.items() if name not in known]
+            lines += [f"{name}={override_text(value)}" for name, value in trial.params.items() if name not in known]
         log.info(f"\t#{trial.number} : {' '.join(lines)}")
         job = self.composer.compose(lines, trial.number)
         with hydra_trial.running(trial), hydra_trial.listening(Reporter(trial)):
@@ -130,7 +131,7 @@ class TrialRunner:
     def _tell(self, trial: Trial, job: JobReturn) -> None:
         result = job._return_value  # `return_value` would raise it again
         if isinstance(result, TrialPruned):
-            trial.study.tell(trial, state=TrialState.PRUNED)
+            self._close(trial, state=TrialState.PRUNED)
             return
         try:
             if job.status is not JobStatus.COMPLETED:
@@ -139,7 +140,13 @@ class TrialRunner:
         except InvalidObjective as error:
             self._fail(trial, str(error))
             return
-        trial.study.tell(trial, list(values))
+        self._close(trial, list(values))
+
+    def _close(self, trial: Trial, values: list[float] | None = None, state: TrialState | None = None) -> None:
+        try:
+            trial.study.tell(trial, values, state)
+        except ValueError as error:  # the values are good, so it is no longer running
+            raise UpdateFinishedTrialError(str(error)) from error
 
     def _fail(self, trial: Trial | FrozenTrial, reason: str) -> None:
         log.error(f"Trial {trial.number} failed: {reason}")
@@ -164,13 +171,3 @@ class Reporter:
         self.trial.report(value, step)
         if self.trial.should_prune():
             raise Pruned(f"pruned at step {step} with {value:g}")
-
-
-def load_extension(path: str | None) -> Callable[["DictConfig", Trial], None] | None:
-    """Return the user's function that suggests more parameters; it must be in the execution whitelist."""
-    if not path:
-        return None
-    from hydra.utils import instantiate
-
-    function: Any = instantiate({"_target_": path, "_partial_": True})  # Any: whatever the user's function is
-    return function  # type: ignore[no-any-return]

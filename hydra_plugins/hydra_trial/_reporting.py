@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,13 +31,14 @@ def report(value: float, step: int) -> None:
     number = float(value)
     if math.isnan(number):
         return  # nothing to compare and nothing to draw; the job's own result decides what it is worth
-    for listener in list(_listeners):
-        listener(number, int(step))
+    with ExitStack() as calls:  # every one is called, also when one raises
+        for listener in _listeners:
+            calls.callback(listener, number, int(step))
 
 
 @contextmanager
 def listening(listener: Listener) -> "Iterator[None]":
-    """Hand every reported value to `listener` inside the block. The first that raises stops the rest."""
+    """Hand every reported value to `listener` inside the block. What it raises reaches the training loop."""
     _listeners.append(listener)
     try:
         yield

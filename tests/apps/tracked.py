@@ -10,9 +10,10 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from hydra_plugins.hydra_trial import report
+from hydra_plugins.hydra_trial import report, set_user_attr, trial_number
 
 WHITELIST = [
+    "tracked.search_space",
     "hydra_plugins.hydra_mlflow_callback.mlflow_callback.MLflowCallback",
     "hydra_plugins.hydra_optuna_async_sweeper.preflight_callback.PreflightCallback",
 ]
@@ -20,6 +21,8 @@ WHITELIST = [
 
 @hydra.main(config_path="tracked", config_name="config", execution_whitelist=WHITELIST)
 def main(cfg: DictConfig) -> Any:
+    if cfg.mark_trial:
+        set_user_attr("seen_number", trial_number())
     for step in range(cfg.steps):
         report(cfg.x + step, step)
     if cfg.use_mlflow:
@@ -32,14 +35,19 @@ def main(cfg: DictConfig) -> Any:
         while not Path(cfg.wait_for).exists():
             time.sleep(0.02)
     number = HydraConfig.get().job.get("num", 0)
-    time.sleep(2.5 if cfg.uneven and number % 6 == 0 else cfg.seconds)
-    if number == cfg.bad_job:
+    time.sleep(2.5 if cfg.uneven and number in (0, 4, 8, 12) else cfg.seconds)
+    if cfg.bad_job in (number, "all"):
         if cfg.bad == "raise":
             raise RuntimeError("the job broke on purpose")
         if cfg.bad == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         return {"nan": float("nan"), "inf": float("inf"), "none": None, "text": "0.9"}[cfg.bad]
-    return float(cfg.x)
+    return float(cfg.x) if cfg.objectives == 1 else [float(cfg.x), abs(cfg.x - 0.5)]
+
+
+def search_space(cfg: DictConfig, trial: Any) -> None:
+    """A custom_search_space: a parameter whose range depends on another one's value."""
+    trial.suggest_int("size", 1, 3) if trial.params["x"] < 0.5 else trial.suggest_int("size", 100, 300)
 
 
 if __name__ == "__main__":

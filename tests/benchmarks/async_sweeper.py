@@ -2,7 +2,7 @@
 
     python tests/benchmarks/async_sweeper.py [a] [b] [c] [d]
 
-a  uneven trials: 24 of 0.5 s or 2.5 s on 4 workers (ideal schedules: 5 s, and 11 s in batches)
+a  uneven trials: 20 of 0.5 s and 4 of 2.5 s on 4 workers (ideal schedules: 5 s, and 11 s in batches)
 b  100 trials that do nothing, recorded in MLflow, on 2 workers and on 1; beside a plain study.optimize script
 c  what a trial costs as the study grows: the last 100 of 2,000 trials beside the first 100
 d  how much of their time the workers are busy, with uneven trials of 2 s on average
@@ -75,7 +75,7 @@ def busy(folder: Path) -> None:
 
     At the end of any search workers run out of trials; the last trial of each worker is left out, with all after it.
     """
-    arguments = [*parallel(4, 40), "uneven=true", "seconds=1.9"]
+    arguments = [*parallel(4, 40), "seconds=interval(0.5, 3.5)", "hydra/sweeper/sampler=random"]
     trials = trials_of(sweep("optuna_async", folder / "d", *arguments, mlflow=False))
     by_worker: dict[int, list[FrozenTrial]] = {}
     for trial in sorted(trials, key=lambda t: start(t)):

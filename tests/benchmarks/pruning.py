@@ -1,6 +1,6 @@
 """What pruning saves: the k-fold experiment with its pruner and without, in the same run.
 
-    python tests/benchmarks/pruning.py
+python tests/benchmarks/pruning.py
 """
 
 import tempfile

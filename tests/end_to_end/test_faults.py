@@ -74,13 +74,18 @@ def test_ctrl_c_ends_the_search_killed_without_a_traceback(
     assert set(recorded.statuses().values()) <= {"KILLED"} and "trial-0" in recorded.statuses()
 
 
+@pytest.mark.parametrize("config", ["config", "asynchronous"])
 def test_server_that_dies_and_comes_back_gets_every_record(
-    start_app: StartApp, tmp_path: Path, mlflow_server: MLflowServer
+    start_app: StartApp, tmp_path: Path, mlflow_server: MLflowServer, config: str
 ) -> None:
     sweep = tmp_path / "multirun/search"
     gate = tmp_path / "gate"
     process = start_app(
-        "tracked.py", "--multirun", f"wait_for={gate}", f"hydra.callbacks.mlflow.tracking_uri={mlflow_server.uri}"
+        "tracked.py",
+        f"--config-name={config}",
+        "--multirun",
+        f"wait_for={gate}",
+        f"hydra.callbacks.mlflow.tracking_uri={mlflow_server.uri}",
     )
     wait_for(lambda: (sweep / "0/waiting").exists(), 60, "the first job")
     mlflow_server.kill()
@@ -96,12 +101,17 @@ def test_server_that_dies_and_comes_back_gets_every_record(
     check_four_trials(Recorded(mlflow_server.uri), sweep)
 
 
+@pytest.mark.parametrize("config", ["config", "asynchronous"])
 def test_server_that_stays_away_costs_no_trial_and_the_records_can_be_delivered(
-    start_app: StartApp, tmp_path: Path, mlflow_server: MLflowServer
+    start_app: StartApp, tmp_path: Path, mlflow_server: MLflowServer, config: str
 ) -> None:
     sweep, gate = tmp_path / "multirun/search", tmp_path / "gate"
     process = start_app(
-        "tracked.py", "--multirun", f"wait_for={gate}", f"hydra.callbacks.mlflow.tracking_uri={mlflow_server.uri}"
+        "tracked.py",
+        f"--config-name={config}",
+        "--multirun",
+        f"wait_for={gate}",
+        f"hydra.callbacks.mlflow.tracking_uri={mlflow_server.uri}",
     )
     wait_for(lambda: (sweep / "0/waiting").exists(), 60, "the first job")
     mlflow_server.kill()
