@@ -15,7 +15,7 @@ from tests.conftest import ROOT, RunApp, environment
 
 CONF = ROOT / "conf"
 YAML_FILES = sorted(CONF.rglob("*.yaml"))
-SWEEPERS = ["optuna", "grid", "random", "basic"]
+SWEEPERS = ["optuna_async", "optuna", "grid", "random", "basic"]
 LAUNCHERS = ["joblib", "basic"]
 MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
 TRACKING = ["local", "server", "off"]
