@@ -1,6 +1,5 @@
 """The user's function that suggests more parameters: upstream's `custom_search_space`."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from hydra.errors import HydraException
@@ -9,6 +8,8 @@ from hydra.utils import instantiate
 from ._search_space import bad_input
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from omegaconf import DictConfig
     from optuna.trial import Trial
 

@@ -89,7 +89,7 @@ class TrialQueue:
         lost = [t for t in trials if is_put_back(t, self.search.max_retries) and t.number not in again]
         return [
             waiting_trial(
-                trial.params or trial.system_attrs.get(FIXED, {}),
+                {**trial.system_attrs.get(FIXED, {}), **trial.params},  # it may have been lost between two parameters
                 retry_of=trial.number,
                 retries=int(trial.user_attrs.get("retries", 0)) + (trial.user_attrs["lost"] != INTERRUPTED),
             )

@@ -1,0 +1,88 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from optuna import Study, Trial
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from hydra_plugins.hydra_optuna_async_sweeper._queue import FIXED, TrialQueue
+from hydra_plugins.hydra_optuna_async_sweeper._search import Search
+from hydra_plugins.hydra_optuna_async_sweeper._stop import INTERRUPTED
+from hydra_plugins.hydra_optuna_async_sweeper._storage import open_storage
+
+POINT = {"x": 0.25, "size": 2}
+
+
+@pytest.fixture
+def search(tmp_path: Path) -> Search:
+    return Search(
+        study_name="s", storage={"journal": str(tmp_path / "journal.log")}, directions=("maximize",), n_trials=3,
+        n_jobs=2, sweep_dir=str(tmp_path), sampler={}, pruner=None, space={}, fixed=(), custom_search_space=None,
+        points=(POINT,), max_failure_rate=1.0, max_retries=1, deadline=None, target=None,
+    )  # fmt: skip
+
+
+def queue_of(search: Search) -> TrialQueue:
+    storage = open_storage(search.storage)
+    if not storage.get_all_studies():
+        storage.create_new_study([StudyDirection.MAXIMIZE], search.study_name)
+    return TrialQueue(search, storage)
+
+
+def claimed(queue: TrialQueue) -> FrozenTrial:
+    trial = queue.claim()
+    assert trial is not None
+    return trial
+
+
+def test_budget_is_filled_once_by_however_many_sweeps(search: Search) -> None:
+    queues = [queue_of(search) for _ in range(2)]
+    assert [queue.fill() for queue in queues] == [3, 3]
+    assert [claimed(queues[i % 2]).number for i in range(3)] == [0, 1, 2]
+    assert [queue.claim() for queue in queues] == [None, None]
+
+
+def test_larger_budget_adds_what_is_missing(search: Search) -> None:
+    queue_of(search).fill()
+    for _ in range(3):
+        claimed(queue_of(search))
+    assert queue_of(replace(search, n_trials=5)).fill() == 2
+
+
+def test_point_comes_first_and_once(search: Search) -> None:
+    queue = queue_of(search)
+    queue.fill()
+    assert [trial.system_attrs.get(FIXED) for trial in queue.trials()] == [POINT, None, None]
+    assert queue_of(replace(search, n_trials=9)).fill() == 3, "the waiting ones first"
+    assert sum(FIXED in trial.system_attrs for trial in queue.trials()) == 1
+
+
+def test_trial_lost_between_two_parameters_is_put_back_with_its_whole_point(search: Search) -> None:
+    queue = queue_of(replace(search, n_trials=1))
+    trial = claimed(queue)
+    Trial(Study(search.study_name, queue.storage), trial._trial_id).suggest_float("x", 0, 1)
+    assert queue.put_back(queue.trials()[0], "worker lost")
+    again = claimed(queue)
+    assert again.system_attrs[FIXED] == POINT
+    assert (again.user_attrs["retry_of"], again.user_attrs["retries"]) == (0, 1)
+
+
+@pytest.mark.parametrize(("reason", "total"), [("worker lost", 2), (INTERRUPTED, 5)])
+def test_lost_trial_is_put_back_max_retries_times_but_an_interrupted_one_always(
+    search: Search, reason: str, total: int
+) -> None:
+    queue = queue_of(replace(search, n_trials=1))
+    for _ in range(total):
+        queue.put_back(claimed(queue), reason)
+    assert (queue.claim() is None) is (reason != INTERRUPTED)
+    lost = [trial for trial in queue.trials() if trial.state is TrialState.FAIL]
+    assert [trial.user_attrs.get("retry_of") for trial in lost] == [None, *range(total - 1)]
+
+
+def test_trial_that_was_closed_meanwhile_is_not_put_back(search: Search) -> None:
+    queue = queue_of(search)
+    trial = claimed(queue)
+    queue.storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, [0.5])
+    assert not queue.put_back(trial, "worker lost")
+    assert queue.trials()[0].state is TrialState.COMPLETE
