@@ -57,7 +57,6 @@ def test_line_of_a_terminal_is_drawn_on_its_last_row_and_given_back(
 ) -> None:
     monkeypatch.setenv("TERM", "xterm")
     reader, writer = terminal
-    os.set_blocking(reader, False)
     import fcntl
     import struct
     import termios
@@ -67,7 +66,9 @@ def test_line_of_a_terminal_is_drawn_on_its_last_row_and_given_back(
         progress = _progress.progress_on(stream)
         progress.show("x" * 50)
         progress.close()
-        written = os.read(reader, 10000).decode()
+        written = ""
+        while not written.endswith("\x1b[r\x1b8"):
+            written += os.read(reader, 10000).decode()
     os.close(reader)
     assert "\x1b[1;19r" in written and f"\x1b[20;1H\x1b[2K{'x' * 29}\x1b8" in written
     assert written.endswith("\x1b7\x1b[r\x1b8"), "the scrolling region must be the whole screen again"

@@ -8,15 +8,15 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from hydra_plugins.hydra_optuna_async_sweeper._results import resume_command, tell_results
+from hydra_plugins.hydra_optuna_async_sweeper._results import interpreter, resume_command, tell_results
 from hydra_plugins.hydra_optuna_async_sweeper._search import Search
 
 SEARCH = Search(
-    study_name="iris", storage="", directions=("maximize",), n_trials=4, n_jobs=2, sweep_dir="/work/multirun/iris",
+    study_name="iris", storage="", directions=("maximize",), n_trials=4, n_jobs=2, sweep_dir="/data/multirun/iris",
     sampler={}, pruner=None, space={}, fixed=(), custom_search_space=None, points=(), max_failure_rate=0.5,
     max_retries=2, deadline=None, target=None,
 )  # fmt: skip
-AT_NOON = replace(SEARCH, sweep_dir="/work/multirun/12-00-00")
+AT_NOON = replace(SEARCH, sweep_dir="/data/multirun/12-00-00")
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ AT_NOON = replace(SEARCH, sweep_dir="/work/multirun/12-00-00")
         ),
         (
             ["a.py", "-m", "hydra.sweep.dir=${now:%H}"], AT_NOON, False,
-            "python a.py -m hydra.sweeper.study_name=iris hydra.sweep.dir=/work/multirun/12-00-00",
+            "python a.py -m hydra.sweeper.study_name=iris hydra.sweep.dir=/data/multirun/12-00-00",
         ),
         (["a.py", "x=interval(0, 1)"], SEARCH, True, "python a.py 'x=interval(0, 1)' study_name=iris"),
     ],
@@ -40,7 +40,7 @@ AT_NOON = replace(SEARCH, sweep_dir="/work/multirun/12-00-00")
 def test_command_names_the_study_and_keeps_the_rest(
     argv: list[str], search: Search, has_knob: bool, command: str
 ) -> None:
-    assert resume_command(argv, search, has_knob=has_knob) == command
+    assert resume_command(argv, search, has_knob=has_knob) == command.replace("python", interpreter(), 1)
 
 
 @pytest.mark.parametrize("name", ["a, b", "it's", "x=1", "12", "null", "a b", "{a}"])

@@ -3,6 +3,8 @@
 import logging
 import os
 import shlex
+import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,6 +69,11 @@ def write(path: Path, content: dict[str, object]) -> None:
     aside.replace(path)
 
 
+def interpreter() -> str:
+    """Return how to call this Python: `python` where that is the one, else its path."""
+    return "python" if shutil.which("python") == sys.executable else sys.executable
+
+
 def resume_command(argv: Sequence[str], search: "Search", *, has_knob: bool) -> str:
     """Return the command that goes on with this study.
 
@@ -80,4 +87,4 @@ def resume_command(argv: Sequence[str], search: "Search", *, has_knob: bool) -> 
     if Path(search.sweep_dir).name != search.study_name:  # it may have the time in its name
         fixed["hydra.sweep.dir"] = search.sweep_dir
     kept = [argument for argument in argv if argument.partition("=")[0] not in fixed]
-    return shlex.join(["python", *kept, *(f"{key}={override_text(value)}" for key, value in fixed.items())])
+    return shlex.join([interpreter(), *kept, *(f"{key}={override_text(value)}" for key, value in fixed.items())])
