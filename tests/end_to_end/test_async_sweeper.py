@@ -341,9 +341,12 @@ def test_trial_of_a_killed_worker_is_put_back(run_app: RunApp, tmp_path: Path, s
     assert recorded.parent.info.status == "FINISHED"
     started = [t for t in trials if (sweep / f"{t.number}/.mlflow_run.json").exists()]
     assert {t.number for t in started} >= {1, again.number}, "a worker that is killed takes others along, as they start"
-    assert recorded.statuses() == {
-        f"trial-{t.number}": "FINISHED" if t.state is TrialState.COMPLETE else "KILLED" for t in started
-    }
+    statuses = recorded.statuses()
+    assert statuses.keys() == {f"trial-{trial.number}" for trial in started}
+    assert statuses["trial-1"] == "KILLED" and "RUNNING" not in statuses.values()
+    # Not asserted: a bystander that is killed after its run was closed and before its trial was told. Its run is
+    # FINISHED, and its trial is run again under a new number.
+    assert {statuses[f"trial-{t.number}"] for t in started if t.state is TrialState.COMPLETE} == {"FINISHED"}
 
 
 @slow
