@@ -133,7 +133,7 @@ def test_when_every_trial_fails_the_search_fails(run_app: RunApp, tmp_path: Path
 
 
 INTERRUPTIONS = [
-    pytest.param(signal.SIGINT, os.killpg, 130, 2, id="ctrl_c-joblib"),
+    pytest.param(signal.SIGINT, os.killpg, 130, 2, id="ctrl_c-joblib", marks=slow),
     pytest.param(signal.SIGINT, os.killpg, 130, 1, id="ctrl_c-basic", marks=slow),
     pytest.param(signal.SIGTERM, os.kill, 143, 1, id="sigterm-basic", marks=slow),
     pytest.param(signal.SIGTERM, os.kill, 143, 2, id="sigterm-joblib", marks=slow),
