@@ -1,3 +1,4 @@
+import copy
 from collections.abc import Iterator
 
 import pytest
@@ -76,3 +77,14 @@ def test_changed_job_changes_no_other(loader: ConfigLoader) -> None:
     composer = Composer(loader, sweep)
     composer.compose(["seed=1"], 0).model.max_depth = 99
     assert composer.compose(["seed=1"], 1).model.max_depth is None
+
+
+def test_deep_copies_of_a_job_are_equal_and_apart(loader: ConfigLoader) -> None:
+    sweep = loader.load_configuration("config", [], run_mode=RunMode.MULTIRUN)
+    job = Composer(loader, sweep).compose(["model.max_depth=4"], 3)
+    whole, hydra = copy.deepcopy(job), copy.deepcopy(job.hydra)
+    same(whole, job)
+    assert hydra == job.hydra and hydra._get_parent() is job, "interpolations in it must still find the rest"
+    assert type(whole) is DictConfig, "the job may pickle it, for somebody who has not installed this"
+    whole.model.max_depth = hydra.job.num = 99
+    assert (job.model.max_depth, job.hydra.job.num) == (4, 3)
