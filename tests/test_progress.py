@@ -11,7 +11,8 @@ from hydra_plugins.hydra_optuna_async_sweeper._search import Search
 def search(n_trials: int = 10, direction: str = "maximize") -> Search:
     return Search(
         study_name="s", storage="", directions=(direction,), n_trials=n_trials, n_jobs=2, sweep_dir="", sampler={},
-        pruner=None, space={}, fixed=(), custom_search_space=None, points=(), max_failure_rate=1.0, max_retries=3,
+        pruner=None, space={}, fixed=(),
+        bases={}, custom_search_space=None, points=(), max_failure_rate=1.0, max_retries=3,
         deadline=None, target=None,
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ from hydra_plugins.hydra_optuna_async_sweeper._queue import FIXED, TrialQueue
 from hydra_plugins.hydra_optuna_async_sweeper._search import Search
 from hydra_plugins.hydra_optuna_async_sweeper._stop import INTERRUPTED
 from hydra_plugins.hydra_optuna_async_sweeper._storage import open_storage
+from hydra_plugins.hydra_trial import save_result
 
 POINT = {"x": 0.25, "size": 2}
 
@@ -18,7 +19,8 @@ POINT = {"x": 0.25, "size": 2}
 def search(tmp_path: Path) -> Search:
     return Search(
         study_name="s", storage={"journal": str(tmp_path / "journal.log")}, directions=("maximize",), n_trials=3,
-        n_jobs=2, sweep_dir=str(tmp_path), sampler={}, pruner=None, space={}, fixed=(), custom_search_space=None,
+        n_jobs=2, sweep_dir=str(tmp_path), sampler={}, pruner=None, space={}, fixed=(),
+        bases={}, custom_search_space=None,
         points=(POINT,), max_failure_rate=1.0, max_retries=1, deadline=None, target=None,
     )  # fmt: skip
 
@@ -86,3 +88,13 @@ def test_trial_that_was_closed_meanwhile_is_not_put_back(search: Search) -> None
     queue.storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, [0.5])
     assert not queue.put_back(trial, "worker lost")
     assert queue.trials()[0].state is TrialState.COMPLETE
+
+
+def test_running_trial_that_left_its_result_is_closed_with_it_and_not_put_back(search: Search) -> None:
+    queue = queue_of(search)
+    trial = claimed(queue)
+    directory = Path(search.sweep_dir, str(trial.number))
+    directory.mkdir()
+    save_result(directory, [0.5])
+    assert not queue.put_back(trial, INTERRUPTED)
+    assert (queue.trials()[0].state, queue.trials()[0].value) == (TrialState.COMPLETE, 0.5)

@@ -13,7 +13,8 @@ from hydra_plugins.hydra_optuna_async_sweeper._search import Search
 
 SEARCH = Search(
     study_name="iris", storage="", directions=("maximize",), n_trials=4, n_jobs=2, sweep_dir="/data/multirun/iris",
-    sampler={}, pruner=None, space={}, fixed=(), custom_search_space=None, points=(), max_failure_rate=0.5,
+    sampler={}, pruner=None, space={}, fixed=(),
+        bases={}, custom_search_space=None, points=(), max_failure_rate=0.5,
     max_retries=2, deadline=None, target=None,
 )  # fmt: skip
 AT_NOON = replace(SEARCH, sweep_dir="/data/multirun/12-00-00")

@@ -10,7 +10,8 @@ from hydra_plugins.hydra_optuna_async_sweeper._stop import INTERRUPTED, is_put_b
 
 SEARCH = Search(
     study_name="s", storage="", directions=("maximize",), n_trials=4, n_jobs=2, sweep_dir="", sampler={}, pruner=None,
-    space={}, fixed=(), custom_search_space=None, points=(), max_failure_rate=0.5, max_retries=2, deadline=None,
+    space={}, fixed=(),
+        bases={}, custom_search_space=None, points=(), max_failure_rate=0.5, max_retries=2, deadline=None,
     target=None,
 )  # fmt: skip
 

@@ -5,6 +5,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hydra_plugins.hydra_trial import RESULT_FILE
+
 from ._payload import MAX_METRICS_PER_BATCH, MAX_PARAMS_PER_BATCH, MAX_TAG_LENGTH, batches, shorten
 from ._record import JOB_FILE, JobRecord
 from ._settings import Settings
@@ -69,7 +71,7 @@ def log_values(
 
 
 def upload(settings: Settings, record: JobRecord, directory: Path) -> None:
-    """Upload the job's output directory, our own record left out."""
+    """Upload the job's output directory, our own records left out."""
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
     # The client would ask the server for the run again, only to learn this address.
@@ -77,5 +79,5 @@ def upload(settings: Settings, record: JobRecord, directory: Path) -> None:
     for path in sorted(directory.iterdir()):
         if path.is_dir():
             repository.log_artifacts(str(path), path.name)  # type: ignore[no-untyped-call]
-        elif not path.name.startswith(JOB_FILE):
+        elif not path.name.startswith((JOB_FILE, RESULT_FILE)):
             repository.log_artifact(str(path))  # type: ignore[no-untyped-call]

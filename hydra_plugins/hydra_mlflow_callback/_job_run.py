@@ -3,20 +3,19 @@
 import logging
 import os
 import threading
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hydra.core.utils import JobStatus
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from hydra_plugins.hydra_trial import InvalidObjective, listening, objective_values
+from hydra_plugins.hydra_trial import listening
 
 from ._delivery import deliver, log_values
-from ._payload import clean_key, now, numbers_in, params_of
+from ._outcome import conclude, outcome_of
+from ._payload import clean_key, now, params_of
 from ._record import JobRecord, SearchRecord
 from ._settings import Settings
 from ._tracking import connect
@@ -94,7 +93,7 @@ class JobRun:
         """Write the outcome down and send it; the run ends FINISHED, FAILED or KILLED, never as another's."""
         self._subscriptions.close()
         try:
-            self._conclude(job_return)
+            conclude(self.settings, self.record, self.directory, outcome_of(job_return, self.settings))
             self.record.save(self.directory)
             if self.online:
                 deliver(self.settings, self.record, self.directory)
@@ -102,50 +101,6 @@ class JobRun:
             log.warning("MLflow can't take %s now; it is recorded later: %s", self.record.name, error)
         finally:
             leave_other_runs()
-
-    def _conclude(self, job_return: "JobReturn") -> None:
-        record = self.record
-        record.end_time = now()
-        record.status, record.error, record.values = outcome(job_return, self.settings)
-        record.pruned = is_pruned(job_return)
-        results = dict(zip(map(clean_key, self.settings.metrics), record.values, strict=False))
-        metrics_file = self.directory / "metrics.json"
-        if metrics_file.is_file():
-            try:
-                results = numbers_in(metrics_file.read_text(encoding="utf-8")) | results
-            except ValueError as error:
-                log.warning("%s is no record of metrics: %s", metrics_file, error)
-        if record.number is not None:
-            results["trial_number"] = float(record.number)
-        last_step = max((step for *_, step in record.metrics), default=-1)
-        for key, value in results.items():
-            record.metrics.append((key, value, record.end_time, max(last_step, 0)))
-
-
-def outcome(job_return: "JobReturn", settings: Settings) -> tuple[str, str | None, list[float]]:
-    """Return the run's status, the traceback or reason where it failed, and the objective values.
-
-    A job that returns nothing is a fine job, unless somebody wants to compare it.
-    """
-    result = job_return._return_value  # `return_value` would raise it again
-    if job_return.status is JobStatus.COMPLETED:
-        if result is None and not settings.directions:
-            return "FINISHED", None, []
-        try:
-            return "FINISHED", None, list(objective_values(result, len(settings.metrics)))
-        except InvalidObjective as error:
-            return "FAILED", str(error), []
-    if is_pruned(job_return):
-        return "KILLED", str(result), []
-    if isinstance(result, BaseException):
-        status = "FAILED" if isinstance(result, Exception) else "KILLED"
-        return status, "".join(traceback.format_exception(result)), []
-    return "FAILED", "the job ended without a result", []
-
-
-def is_pruned(job_return: "JobReturn") -> bool:
-    """Tell whether the pruner ended the job. Optuna's exception is known by name, so that it need not be imported."""
-    return any(kind.__name__ == "TrialPruned" for kind in type(job_return._return_value).__mro__)
 
 
 def new_record(

@@ -28,6 +28,8 @@ class SearchRecord:
     # keys that the command line fixed for the whole search: they are in every job's overrides, but not searched
     fixed_keys: tuple[str, ...] = ()
     status: str = "RUNNING"
+    # finds the parent run again if this process was killed before it could note the run's id
+    key: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def save(self, directory: Path) -> None:
         """Write the record into the sweep directory."""

@@ -9,6 +9,7 @@ from filelock import FileLock
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from ._delivery import deliver, log_values
+from ._outcome import conclude, outcome_of_lost
 from ._payload import clean_key, hide_password, now, shorten
 from ._record import JobRecord, SearchRecord, load_search, records_below
 from ._settings import Settings
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+SEARCH_KEY = "hydra.search.key"
 LOCK_FILE = ".mlflow_search.lock"
 Jobs = list[tuple[Path, JobRecord]]
 
@@ -39,28 +41,45 @@ def open_search(settings: Settings, config: "DictConfig") -> SearchRecord:
     tags = {str(key): str(value) for key, value in resolve_tags(dict(settings.tags)).items()}
     directory.mkdir(parents=True, exist_ok=True)
     with FileLock(directory / LOCK_FILE):  # two sweeps that begin one search at once have one parent
-        run_id = known_parent(client, settings, directory)
+        search = known_search(settings, directory) or SearchRecord(run_id="", settings=settings, tags=tags)
+        search = dataclasses.replace(search, settings=settings, tags=tags, fixed_keys=fixed_keys(config))
+        search.save(directory)  # with its key, by which a run is found again if this process is killed right here
+        run_id = known_parent(client, search)
         if run_id is None:
-            run_id = client.create_run(settings.experiment_id, tags=tags, run_name=settings.run_name).info.run_id
+            tags_of_parent = tags | {SEARCH_KEY: search.key}
+            run_id = client.create_run(
+                settings.experiment_id, tags=tags_of_parent, run_name=settings.run_name
+            ).info.run_id
         else:
             client.update_run(run_id, status="RUNNING")
-        search = SearchRecord(run_id=str(run_id), settings=settings, tags=tags, fixed_keys=fixed_keys(config))
+        search = dataclasses.replace(search, run_id=str(run_id), status="RUNNING")
         search.save(directory)
     return search
 
 
-def known_parent(client: "MlflowClient", settings: Settings, directory: Path) -> str | None:
-    """Return the parent run that this directory's search has on this server, if it has one."""
-    from mlflow.exceptions import MlflowException
-
+def known_search(settings: Settings, directory: Path) -> SearchRecord | None:
+    """Return the record of the search that this directory belongs to, if it is kept on this server."""
     try:
         known = load_search(directory)
-        same = (known.settings.tracking_uri, known.settings.experiment_id)
-        if same == (settings.tracking_uri, settings.experiment_id):
-            return str(client.get_run(known.run_id).info.run_id)
-    except (FileNotFoundError, MlflowException):
-        return None  # a new search, or a database that was made anew
-    return None
+    except FileNotFoundError:
+        return None
+    same = (known.settings.tracking_uri, known.settings.experiment_id)
+    return known if same == (settings.tracking_uri, settings.experiment_id) else None
+
+
+def known_parent(client: "MlflowClient", search: SearchRecord) -> str | None:
+    """Return the parent run that the search already has, if it has one."""
+    from mlflow.exceptions import MlflowException
+
+    if search.run_id:
+        try:
+            return str(client.get_run(search.run_id).info.run_id)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return None  # the database was made anew
+    found = client.search_runs([search.settings.experiment_id], f"tags.`{SEARCH_KEY}` = '{search.key}'", max_results=1)
+    return str(found[0].info.run_id) if found else None
 
 
 def fixed_keys(config: "DictConfig") -> tuple[str, ...]:
@@ -79,7 +98,7 @@ def close_search(search: SearchRecord, directory: Path, status: str) -> None:
     search.save(directory)
     jobs = list(records_below(directory, search.run_id))
     jobs = [(path, record) for path, record in jobs if record.status != "RUNNING" or not record.runs_elsewhere()]
-    close_lost(jobs)
+    close_lost(jobs, search.settings)
     summary = summarize([record for _, record in jobs], search.settings, search.fixed_keys)
     for line in summary.text.splitlines():
         log.info(line)
@@ -99,13 +118,12 @@ def close_search(search: SearchRecord, directory: Path, status: str) -> None:
     log.info("Look at the runs: %s", ui_command(search.settings))
 
 
-def close_lost(jobs: Jobs) -> None:
-    """Mark the jobs whose process ended before they did."""
-    for job_directory, record in jobs:
+def close_lost(jobs: Jobs, settings: Settings) -> None:
+    """Conclude the jobs whose process ended before they could."""
+    for directory, record in jobs:
         if record.status == "RUNNING":
-            record.status, record.end_time = "KILLED", now()
-            record.error = "the job's process ended before the job did"
-            record.save(job_directory)
+            conclude(settings, record, directory, outcome_of_lost(directory))
+            record.save(directory)
 
 
 def close_parent(search: SearchRecord, summary: Summary, directory: Path) -> None:

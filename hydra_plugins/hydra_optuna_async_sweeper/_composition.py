@@ -4,7 +4,7 @@ Composing takes Hydra about 65 ms, a copy with updates about 2 ms.
 """
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -46,10 +46,13 @@ def set_class(node: DictConfig, kind: type[DictConfig]) -> None:
 class Composer:
     """Makes the same configurations as `load_sweep_config`, faster after the first of each kind."""
 
-    def __init__(self, loader: "ConfigLoader", config: DictConfig) -> None:
+    def __init__(
+        self, loader: "ConfigLoader", config: DictConfig, bases: Mapping[tuple[str, ...], bytes] | None = None
+    ) -> None:
         self._loader = loader
         self._config = config
-        self._bases: dict[tuple[str, ...], bytes] = {}
+        # by choices of config groups; a worker is given what the sweeper has composed
+        self.bases = dict(bases or {})
 
     @cached_property
     def _parser(self) -> OverridesParser:
@@ -64,10 +67,10 @@ class Composer:
         parsed = self._parser.parse_overrides(list(lines))
         values = [override for override in parsed if self._is_value(override)]
         groups = tuple(str(override.input_line) for override in parsed if not self._is_value(override))
-        if groups not in self._bases:
+        if groups not in self.bases:
             base = self._loader.load_sweep_config(self._config, list(groups))
-            self._bases[groups] = pickle.dumps(base)
-        job: DictConfig = pickle.loads(self._bases[groups])  # noqa: S301  # our own
+            self.bases[groups] = pickle.dumps(base)
+        job: DictConfig = pickle.loads(self.bases[groups])  # noqa: S301  # our own
         # Hydra has no public way to apply a value override to a composed config; its own does exactly what it would.
         ConfigLoaderImpl._apply_overrides_to_config(values, job)
         # What stood in the cache of the sweep's config, `${now:...}` for example, is the same in every job.

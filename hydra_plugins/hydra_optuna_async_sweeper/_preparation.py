@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
+from ._composition import Composer
 from ._custom_space import load_custom_space
 from ._jobs import Check, check_job, compose_job
 from ._pruner import make_pruner
@@ -55,7 +56,8 @@ def prepare_search(
         raise nothing_to_vary(values["params"])
     check_constructible(sampler, cast("Plain | None", values["pruner"]))
     load_custom_space(cast("str | None", values["custom_search_space"]))
-    check_branches(config, loader, space, fixed, check)
+    composer = Composer(loader, config)
+    check_branches(config, loader, space, fixed, check, composer)
     points = [*asked_points(values, space, config, fixed_keys), *grid_points(sampler, space)]
     sweep_dir = Path(config.hydra.sweep.dir).absolute()
     n_trials = int(cast("int", values["n_trials"]))
@@ -73,6 +75,7 @@ def prepare_search(
         pruner=cast("Plain | None", values["pruner"]),
         space=entries,
         fixed=tuple(fixed),
+        bases=composer.bases,
         custom_search_space=cast("str | None", values["custom_search_space"]),
         points=tuple(points),
         max_failure_rate=float(cast("float", values["max_failure_rate"])),
@@ -83,12 +86,18 @@ def prepare_search(
 
 
 def check_branches(
-    config: DictConfig, loader: "ConfigLoader", space: Space, fixed: Sequence[str], check: Check | None
+    config: DictConfig,
+    loader: "ConfigLoader",
+    space: Space,
+    fixed: Sequence[str],
+    check: Check | None,
+    composer: Composer,
 ) -> None:
     """Compose a job of every branch, and show it to the application's check."""
     written = {parameter.key: parameter.domain.written for _, parameter in space.walk()}
     for lines in space.branches():
-        check_job(compose_job(config, loader, lines, fixed, written), check)
+        job = compose_job(config, loader, lines, fixed, written, lambda every: composer.compose(every, 0))
+        check_job(job, check)
 
 
 def entries_of(values: Mapping[str, object]) -> dict[str, object]:

@@ -14,6 +14,8 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from hydra_plugins.hydra_trial import load_result
+
 from ._liveness import Owner, owner_is_gone
 from ._stop import INTERRUPTED, is_put_back, stop_reason
 from ._storage import is_sqlite
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from ._search import Search
 
 LOCK_FILE = ".queue.lock"
+JOB_DIR = "job_dir"  # the user attribute with a job's directory in the sweep's, if that is not the trial's number
 FIXED = "fixed_params"  # the system attribute in which study.enqueue_trial keeps a point
 
 
@@ -103,7 +106,7 @@ class TrialQueue:
         return [waiting_trial(point) for point in self.search.points if as_text(point) not in used]
 
     def close_lost(self) -> list[FrozenTrial]:
-        """Close the running trials whose process is gone; `fill` puts them back. Returns them."""
+        """Close the running trials whose process is gone; `fill` puts them back. Returns those."""
         return [t for t in self.trials(TrialState.RUNNING) if self.is_lost(t) and self.put_back(t, "worker lost")]
 
     def is_lost(self, trial: FrozenTrial) -> bool:
@@ -113,12 +116,25 @@ class TrialQueue:
         return owner_is_gone(trial.user_attrs, seconds, time.time())
 
     def put_back(self, trial: FrozenTrial, reason: str) -> bool:
-        """Close a running trial without a verdict. Returns False if it was closed by somebody else meanwhile."""
+        """Close a running trial without a verdict, unless its job has left a result: then with that.
+
+        Returns:
+            whether it is to be tried again; not if it was closed by somebody else meanwhile.
+        """
+        values = load_result(job_directory(self.search.sweep_dir, self.storage.get_trial(trial._trial_id)))
         try:
+            if values is not None:
+                self.storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, values)
+                return False
             self.storage.set_trial_user_attr(trial._trial_id, "lost", reason)
             return self.storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
         except UpdateFinishedTrialError:
             return False
+
+
+def job_directory(sweep_dir: str, trial: FrozenTrial) -> Path:
+    """Return where the trial's job writes its output."""
+    return Path(sweep_dir, str(trial.user_attrs.get(JOB_DIR, trial.number)))
 
 
 def waiting_trial(point: Mapping[str, object], **attributes: object) -> FrozenTrial:

@@ -15,6 +15,7 @@ from optuna.study._multi_objective import _get_pareto_front_trials_by_trials
 from optuna.trial import FrozenTrial, TrialState
 
 from ._domain import override_text
+from ._queue import job_directory
 
 if TYPE_CHECKING:
     from ._search import Search
@@ -59,7 +60,7 @@ def pareto_front(complete: Sequence[FrozenTrial], directions: Sequence[str]) -> 
 
 def where(search: "Search", trial: FrozenTrial) -> dict[str, object]:
     """Return the number and the directory of a trial."""
-    return {"best_trial": trial.number, "best_job_dir": str(Path(search.sweep_dir, str(trial.number)))}
+    return {"best_trial": trial.number, "best_job_dir": str(job_directory(search.sweep_dir, trial))}
 
 
 def write(path: Path, content: dict[str, object]) -> None:

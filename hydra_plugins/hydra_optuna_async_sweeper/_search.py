@@ -26,6 +26,8 @@ class Search:
     space: Plain
     # override lines that every job gets
     fixed: tuple[str, ...]
+    # what was composed already, for the workers' `Composer`
+    bases: Mapping[tuple[str, ...], bytes]
     custom_search_space: str | None
     # Optuna parameters of the trials to try first: the user's own points, or a grid's
     points: tuple[Plain, ...]

@@ -13,14 +13,13 @@ from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 import optuna
-from hydra._internal.callbacks import Callbacks
 from hydra.core.plugins import Plugins
-from hydra.types import HydraContext
 from omegaconf import OmegaConf
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
+from ._launch_item import item_context
 from ._liveness import Owner
 from ._queue import TrialQueue
 from ._results import resume_command, tell_results
@@ -33,15 +32,13 @@ from ._worker import Worker
 
 if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
-    from hydra.types import TaskFunction
+    from hydra.types import HydraContext, TaskFunction
     from omegaconf import DictConfig
 
     from ._search import Search
 
 log = logging.getLogger(__name__)
 
-# A worker is a launcher's item, but no job: it makes no directory and no log file, and no callback sees it.
-WORKER_OVERRIDES = ("hydra.sweep.subdir=.", "hydra.output_subdir=null", "hydra/job_logging=none")
 # Workers that die at once, again and again, die of something that another launch won't cure.
 FRUITLESS_LAUNCHES = 5
 
@@ -56,7 +53,7 @@ class Sweep:
 
     @classmethod
     def open(
-        cls, search: "Search", config: "DictConfig", hydra_context: HydraContext, task_function: "TaskFunction"
+        cls, search: "Search", config: "DictConfig", hydra_context: "HydraContext", task_function: "TaskFunction"
     ) -> "Sweep":
         """Open or resume the study.
 
@@ -137,17 +134,13 @@ class Sweep:
     def _launch(self, queue: TrialQueue) -> Exception | None:
         """Launch the workers and wait for them. Returns what the launcher raised, if it did."""
         launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=HydraContext(
-                config_loader=self.worker.hydra_context.config_loader,
-                callbacks=Callbacks(),
-                execution_whitelist=self.worker.hydra_context.execution_whitelist,
-            ),
+            hydra_context=item_context(self.worker.hydra_context),
             task_function=self.worker,
             config=self.worker.config,
         )
         # What the launcher says about its items would be taken for the trials.
         logging.getLogger(type(launcher).__module__.rpartition(".")[0]).setLevel(logging.WARNING)
-        items = [[*self.search.fixed, *WORKER_OVERRIDES] for _ in range(self.search.n_jobs)]
+        items: list[list[str]] = [[] for _ in range(self.search.n_jobs)]
         try:
             returns: Sequence[JobReturn] = launcher.launch(items, initial_job_idx=0)
         except Exception as error:  # each launcher has its own for a dead worker

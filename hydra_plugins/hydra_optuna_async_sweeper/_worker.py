@@ -3,8 +3,10 @@
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus, configure_log, run_job
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
@@ -13,14 +15,14 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins import hydra_trial
-from hydra_plugins.hydra_trial import InvalidObjective, objective_values
+from hydra_plugins.hydra_trial import RESULT_FILE, InvalidObjective, objective_values, save_result
 
 from ._composition import Composer
 from ._custom_space import load_custom_space
 from ._domain import override_text
 from ._liveness import beating
 from ._pruner import make_pruner
-from ._queue import TrialQueue
+from ._queue import JOB_DIR, TrialQueue
 from ._sampler import Samplers
 from ._space_entries import parse_space
 from ._stop import INTERRUPTED
@@ -85,7 +87,7 @@ class TrialRunner:
         everywhere = {parameter.name: parameter.domain.distribution for parameter in self.space.parameters}
         self.samplers = Samplers(self.search.sampler, everywhere)
         self.pruner = make_pruner(self.search.pruner)
-        self.composer = Composer(worker.hydra_context.config_loader, worker.config)
+        self.composer = Composer(worker.hydra_context.config_loader, worker.config, self.search.bases)
         self.extend = load_custom_space(self.search.custom_search_space)
 
     def run(self, queue: TrialQueue, claimed: FrozenTrial) -> None:
@@ -119,14 +121,29 @@ class TrialRunner:
             lines += [f"{name}={override_text(value)}" for name, value in trial.params.items() if name not in known]
         log.info(f"\t#{trial.number} : {' '.join(lines)}")
         job = self.composer.compose(lines, trial.number)
+        self._prepare_directory(trial, str(job.hydra.sweep.subdir))
         with hydra_trial.running(trial), hydra_trial.listening(Reporter(trial)):
             return run_job(
-                task_function=self.worker.task_function,
+                task_function=self._task,
                 config=job,
                 job_dir_key="hydra.sweep.dir",
                 job_subdir_key="hydra.sweep.subdir",
                 hydra_context=self.worker.hydra_context,
             )
+
+    def _prepare_directory(self, trial: Trial, subdir: str) -> None:
+        """Note where the job writes, and take away what a search that was deleted from the study has left there."""
+        if subdir != str(trial.number):
+            self.storage.set_trial_user_attr(trial._trial_id, JOB_DIR, subdir)
+        Path(self.search.sweep_dir, subdir, RESULT_FILE).unlink(missing_ok=True)
+
+    def _task(self, config: "DictConfig") -> object:
+        """Run the user's function; what it returns outlives this process from here on."""
+        returned: object = self.worker.task_function(config)
+        with suppress(InvalidObjective):  # told as such later
+            values = objective_values(returned, len(self.search.directions))
+            save_result(Path(HydraConfig.get().runtime.output_dir), values)
+        return returned
 
     def _tell(self, trial: Trial, job: JobReturn) -> None:
         result = job._return_value  # `return_value` would raise it again

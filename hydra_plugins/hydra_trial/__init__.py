@@ -3,16 +3,20 @@
 from ._current import CurrentTrial, TrialPruned, running, set_user_attr, trial_number
 from ._objective import InvalidObjective, objective_values
 from ._reporting import Listener, listening, report
+from ._result import RESULT_FILE, load_result, save_result
 
 __all__ = [
+    "RESULT_FILE",
     "CurrentTrial",
     "InvalidObjective",
     "Listener",
     "TrialPruned",
     "listening",
+    "load_result",
     "objective_values",
     "report",
     "running",
+    "save_result",
     "set_user_attr",
     "trial_number",
 ]

@@ -8,11 +8,13 @@ from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from hydra_plugins.hydra_trial import report, set_user_attr, trial_number
 
 WHITELIST = [
+    "tracked.KillerAtEnd",
     "tracked.search_space",
     "hydra_plugins.hydra_mlflow_callback.mlflow_callback.MLflowCallback",
     "hydra_plugins.hydra_optuna_async_sweeper.preflight_callback.PreflightCallback",
@@ -43,6 +45,14 @@ def main(cfg: DictConfig) -> Any:
             os.kill(os.getpid(), signal.SIGKILL)
         return {"nan": float("nan"), "inf": float("inf"), "none": None, "text": "0.9"}[cfg.bad]
     return float(cfg.x) if cfg.objectives == 1 else [float(cfg.x), abs(cfg.x - 0.5)]
+
+
+class KillerAtEnd(Callback):
+    """Kills the process of job 1 when the job is done, but not everybody has heard of it."""
+
+    def on_job_end(self, config: DictConfig, **kwargs: Any) -> None:
+        if config.hydra.job.num == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def search_space(cfg: DictConfig, trial: Any) -> None:

@@ -1,5 +1,6 @@
 """Jobs that fail, servers that die, searches that are interrupted: no run stays RUNNING, nothing is lost."""
 
+import json
 import os
 import signal
 import subprocess
@@ -153,3 +154,16 @@ def test_first_use_by_several_processes_at_once_makes_one_sound_database(start_a
     assert sorted(run.data.metrics["score"] for run in recorded.runs) == [0.1, 0.2, 0.3, 0.4]
     assert {run.info.status for run in recorded.runs} == {"FINISHED"}
     assert len({run.info.experiment_id for run in recorded.runs}) == 1
+
+
+def test_search_that_was_killed_before_it_noted_its_parent_run_goes_on_under_it(
+    run_app: RunApp, tmp_path: Path
+) -> None:
+    search = ("tracked.py", "--multirun", "--config-name=asynchronous", "hydra.sweeper.n_trials=1")
+    assert run_app(*search).returncode == 0
+    record = tmp_path / "multirun/search/.mlflow_search.json"
+    as_left = json.loads(record.read_text()) | {"run_id": ""}  # written, killed, and the run's id was never heard
+    record.write_text(json.dumps(as_left))
+    done = run_app(*search)
+    assert done.returncode == 0, done.stderr
+    assert Recorded(tmp_path).parent.info.status == "FINISHED"
