@@ -6,6 +6,7 @@ from pathlib import Path
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import NullPool
 
 JOURNAL = "optuna_journal.log"
 
@@ -15,7 +16,9 @@ def trials_of(where: Path | str, name: str = "search") -> list[FrozenTrial]:
     if isinstance(where, Path) and not (where / JOURNAL).exists():
         return []
     storage: BaseStorage = (
-        RDBStorage(where) if isinstance(where, str) else JournalStorage(JournalFileBackend(str(where / JOURNAL)))
+        RDBStorage(where, {"poolclass": NullPool})
+        if isinstance(where, str)
+        else JournalStorage(JournalFileBackend(str(where / JOURNAL)))
     )
     try:
         return storage.get_all_trials(storage.get_study_id_from_name(name))

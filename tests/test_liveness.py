@@ -2,13 +2,12 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 
 import pytest
 
 from hydra_plugins.hydra_optuna_async_sweeper import _liveness
-from hydra_plugins.hydra_optuna_async_sweeper._liveness import SILENCE, UNOWNED, Owner, beating, owner_is_gone
+from hydra_plugins.hydra_optuna_async_sweeper._liveness import SILENCE, UNOWNED, Owner, owner_is_gone
 
 
 @pytest.fixture
@@ -64,20 +63,3 @@ def test_process_of_another_machine_is_gone_when_it_is_silent(
 @pytest.mark.parametrize(("since_start", "gone"), [(UNOWNED - 1, False), (UNOWNED + 1, True)])
 def test_claimed_trial_without_an_owner_is_given_up_after_a_while(since_start: float, gone: bool) -> None:
     assert owner_is_gone({}, since_start, now=1000.0) is gone
-
-
-def test_heart_beats_inside_the_block_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_liveness, "SECONDS_BETWEEN_BEATS", 0.01)
-    beats: list[float] = []
-    twice = threading.Event()
-
-    def beat(now: float) -> None:
-        beats.append(now)
-        if len(beats) == 2:
-            twice.set()
-
-    with beating(beat):
-        assert twice.wait(10)
-    count = len(beats)
-    assert not threading.Event().wait(0.05) and len(beats) == count
-    assert beats == sorted(beats)

@@ -1,9 +1,10 @@
+import threading
 from decimal import Decimal
 
 import numpy as np
 import pytest
 
-from hydra_plugins.hydra_trial import InvalidObjective, listening, objective_values, report
+from hydra_plugins.hydra_trial import InvalidObjective, every, listening, objective_values, report
 
 
 @pytest.mark.parametrize("value", [1, 0.5, np.float32(0.5), np.int64(3), np.array(0.25), [0.5], (0.5,)])
@@ -69,3 +70,18 @@ def test_report_of_a_wrong_type_names_the_argument(value: object, step: object) 
 def test_report_of_a_negative_step_is_refused() -> None:
     with pytest.raises(ValueError, match="step must be 0 or more, got -1"):
         report(0.5, -1)
+
+
+def test_call_is_made_again_and_again_inside_the_block_only() -> None:
+    calls: list[None] = []
+    twice = threading.Event()
+
+    def call() -> None:
+        calls.append(None)
+        if len(calls) == 2:
+            twice.set()
+
+    with every(0.01, call, "test"):
+        assert twice.wait(10)
+    count = len(calls)
+    assert not threading.Event().wait(0.05) and len(calls) == count

@@ -2,20 +2,18 @@
 
 import logging
 import os
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from hydra_plugins.hydra_trial import listening
+from hydra_plugins.hydra_trial import every, listening
 
 from ._delivery import deliver, log_values
 from ._outcome import conclude, outcome_of
-from ._payload import clean_key, now, params_of
+from ._payload import clean_key, hide_password, now, params_of
 from ._record import JobRecord, SearchRecord
 from ._settings import Settings
 from ._tracking import connect
@@ -53,7 +51,7 @@ class JobRun:
         except Exception as error:  # anything a server or a network can raise: the job goes on without
             log.warning("MLflow can't be reached; %s goes on and is recorded later: %s", record.name, error)
         job._subscriptions.enter_context(listening(job.report))
-        job._subscriptions.enter_context(every(SECONDS_BETWEEN_SENDS, job.show))
+        job._subscriptions.enter_context(every(SECONDS_BETWEEN_SENDS, job.show, "mlflow-live"))
         return job
 
     def _activate(self) -> None:
@@ -115,7 +113,7 @@ def new_record(
         start_time=now(),
         params=params_of(resolved, settings.exclude_params),
         tags=dict(settings.tags),
-        overrides=list(config.hydra.overrides.task),
+        overrides=[hide_password(line) for line in config.hydra.overrides.task],
     )
     if search is not None and in_search:
         record.parent_run_id = search.run_id
@@ -140,7 +138,8 @@ def task_config(config: "DictConfig") -> dict[str, object]:
 def save_resolved_config(resolved: dict[str, object], folder: Path) -> None:
     """Write the configuration with every interpolation resolved; Hydra's own config.yaml keeps them."""
     folder.mkdir(exist_ok=True)
-    (folder / "config_resolved.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(resolved)), encoding="utf-8")
+    text = hide_password(OmegaConf.to_yaml(OmegaConf.create(resolved)))  # it may have come from the environment
+    (folder / "config_resolved.yaml").write_text(text, encoding="utf-8")
 
 
 def leave_other_runs() -> None:
@@ -149,21 +148,3 @@ def leave_other_runs() -> None:
 
     # end_run() would also close the run as FINISHED and needs the server; there is no public way to only leave it.
     fluent._active_run_stack.get().clear()  # type: ignore[no-untyped-call]
-
-
-@contextmanager
-def every(seconds: float, call: Callable[[], None]) -> Iterator[None]:
-    """Call `call()` again and again, in a thread, while the block runs; not at all in a short block."""
-    done = threading.Event()
-
-    def loop() -> None:
-        while not done.wait(seconds):
-            call()
-
-    thread = threading.Thread(target=loop, name="mlflow-live", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()

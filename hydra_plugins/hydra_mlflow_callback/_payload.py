@@ -18,7 +18,7 @@ MAX_METRICS_PER_BATCH = 800  # 1,000 of all kinds together: parameters and tags 
 
 _Item = TypeVar("_Item")
 _NOT_ALLOWED = re.compile(r"[^/\w.\- :]")
-_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@/\s]+@")
+_PASSWORD = re.compile(r"(://[^:/@\s]*:)(?!\d+/)[^\s'\"]*@")
 
 
 def flatten(config: object, prefix: str = "") -> dict[str, str]:

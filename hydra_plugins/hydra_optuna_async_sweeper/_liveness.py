@@ -2,12 +2,11 @@
 
 import os
 import socket
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
+from typing import Any
 
 import psutil
 
@@ -35,6 +34,11 @@ class Owner:
         """Return a JSON value, to be kept with a trial."""
         return asdict(self)
 
+    @classmethod
+    def of_attribute(cls, attribute: Mapping[str, Any]) -> "Owner":  # Any: JSON
+        """Read what `as_attribute` returned."""
+        return cls(str(attribute["host"]), int(attribute["pid"]), float(attribute["started"]))
+
     def is_here(self) -> bool:
         """Tell whether it is, or was, a process of this machine."""
         return self.host == socket.gethostname()
@@ -46,6 +50,12 @@ class Owner:
             return abs(process.create_time() - self.started) < 2 and process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return False
+
+    def terminate(self) -> None:
+        """Ask another process of this machine to end; nothing is asked of this one, or across machines."""
+        if self.is_here() and self.is_alive() and self.pid != os.getpid():
+            with suppress(psutil.NoSuchProcess):
+                psutil.Process(self.pid).terminate()
 
 
 @cache
@@ -64,27 +74,9 @@ def owner_is_gone(attributes: Mapping[str, object], seconds_since_start: float, 
     worker = attributes.get("worker")
     if not isinstance(worker, Mapping):
         return seconds_since_start > UNOWNED
-    owner = Owner(str(worker["host"]), int(worker["pid"]), float(worker["started"]))
+    owner = Owner.of_attribute(worker)
     if owner.is_here():
         return not owner.is_alive()
     beat = attributes.get("beat")
     last_sign = now - beat if isinstance(beat, (int, float)) else seconds_since_start
     return last_sign > SILENCE
-
-
-@contextmanager
-def beating(beat: Callable[[float], None]) -> Iterator[None]:
-    """Call `beat(now)` every few seconds, in a thread, while the block runs."""
-    done = threading.Event()
-
-    def loop() -> None:
-        while not done.wait(SECONDS_BETWEEN_BEATS):
-            beat(time.time())
-
-    thread = threading.Thread(target=loop, name="trial-heartbeat", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()

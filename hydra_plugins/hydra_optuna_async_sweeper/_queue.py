@@ -9,7 +9,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -18,7 +17,7 @@ from hydra_plugins.hydra_trial import load_result
 
 from ._liveness import Owner, owner_is_gone
 from ._stop import INTERRUPTED, is_put_back, stop_reason
-from ._storage import is_sqlite
+from ._storage import is_sqlite, queue_lock
 
 if TYPE_CHECKING:
     from ._search import Search
@@ -35,7 +34,7 @@ class TrialQueue:
         self.search = search
         self.storage = storage
         self.study_id = storage.get_study_id_from_name(search.study_name)
-        self._lock = FileLock(Path(search.sweep_dir, LOCK_FILE))
+        self._lock = queue_lock(search.storage, Path(search.sweep_dir, LOCK_FILE))
         # SQLite lets two processes claim one trial; a journal file and PostgreSQL do not.
         self._claim_lock: AbstractContextManager[object] = self._lock if is_sqlite(search.storage) else nullcontext()
 

@@ -1,16 +1,17 @@
 """Where the study lives: a journal file in the sweep directory unless told otherwise."""
 
-import re
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from filelock import FileLock
 from hydra.utils import instantiate
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage, get_storage
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
 
+from ._database import PostgresLock, check_reachable, masked
 from ._search_space import bad_input
 
 if TYPE_CHECKING:
@@ -65,12 +66,12 @@ def resolve_storage(storage: object, sweep_dir: Path, base: Path) -> "str | Plai
         base: what relative paths are relative to.
 
     Raises:
-        BadInput: neither, or a storage that only one process can see.
+        BadInput: neither, a storage that only one process can see, or a database that does not let us in.
     """
     if storage is None:
         return {"journal": str(sweep_dir / JOURNAL)}
     if isinstance(storage, str):
-        return _absolute_url(storage, base)
+        return _reachable(_absolute_url(storage, base))
     target = str(storage.get("_target_", "")) if isinstance(storage, Mapping) else ""
     if not target.startswith("optuna.storages."):
         remedy = "Leave it null for a journal file in the sweep directory, or write sqlite:///study.db."
@@ -78,16 +79,27 @@ def resolve_storage(storage: object, sweep_dir: Path, base: Path) -> "str | Plai
     if target.endswith("InMemoryStorage"):
         remedy = "Leave it null: a journal file in the sweep directory costs about as little."
         raise bad_input(KEY, target, "a storage in memory can't be shared with the workers", remedy)
-    return _absolute_paths(cast("Mapping[str, object]", storage), base)
+    found = _absolute_paths(cast("Mapping[str, object]", storage), base)
+    if target.endswith("RDBStorage"):
+        _reachable(str(found.get("url")))
+    return found
 
 
 def open_storage(storage: "str | Plain") -> BaseStorage:
-    """Open what `resolve_storage` returned."""
+    """Open what `resolve_storage` returned.
+
+    Databases are wrapped in Optuna's cache here, once: each `Study` would else wrap them anew, and a new cache knows no
+    trial to store a parameter of until it has read the whole study.
+    """
+    if is_postgresql(storage):
+        with PostgresLock(url_of(storage)):  # of two processes that make the tables at once, one would fail
+            return get_storage(_open(storage))
+    return get_storage(_open(storage))
+
+
+def _open(storage: "str | Plain") -> BaseStorage:
     if isinstance(storage, str):
-        Path(storage.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True) if is_sqlite(
-            storage
-        ) else None
-        return RDBStorage(storage, engine_kwargs={"connect_args": {"timeout": 60}} if is_sqlite(storage) else None)
+        return _open_database(storage)
     if "journal" in storage:
         path = str(storage["journal"])
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -96,17 +108,44 @@ def open_storage(storage: "str | Plain") -> BaseStorage:
     return cast("BaseStorage", opened)
 
 
+def _open_database(url: str) -> RDBStorage:
+    if not is_sqlite(url):
+        return RDBStorage(url)
+    Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    return RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
+
+
+def queue_lock(storage: "str | Plain", path: Path) -> AbstractContextManager[object]:
+    """Return the lock for reading the study and writing what follows from it; a file, unless the database has one."""
+    return PostgresLock(url_of(storage)) if is_postgresql(storage) else FileLock(path)
+
+
+def url_of(storage: "str | Plain") -> str:
+    """Return the URL of a database; empty for other storages."""
+    return storage if isinstance(storage, str) else str(storage.get("url", ""))
+
+
+def is_postgresql(storage: "str | Plain") -> bool:
+    """Tell whether the study is in a server that workers without a common disk may share."""
+    return url_of(storage).startswith("postgresql")
+
+
 def is_sqlite(storage: "str | Plain") -> bool:
     """Tell whether this is a SQLite file, where two workers can claim one trial at the same moment."""
-    url = storage if isinstance(storage, str) else str(storage.get("url", ""))
-    return url.startswith("sqlite")
+    return url_of(storage).startswith("sqlite")
 
 
 def described(storage: "str | Plain") -> str:
     """Return the storage as a person would write it, and as optuna-dashboard opens it."""
     if isinstance(storage, str):
-        return re.sub(r"(://[^:/@\s]*:)[^@/\s]+@", r"\1***@", storage)
+        return masked(storage)
     return str(storage["journal"]) if "journal" in storage else str(storage.get("_target_"))
+
+
+def _reachable(url: str) -> str:
+    if not is_sqlite(url):  # that is a file, made when it is opened
+        check_reachable(KEY, url)
+    return url
 
 
 def _absolute_url(url: str, base: Path) -> str:

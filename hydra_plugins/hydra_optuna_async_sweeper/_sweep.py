@@ -1,15 +1,10 @@
 """The sweep: prepare everything that can be refused, then launch workers until the study is complete."""
 
 import logging
-import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 import optuna
@@ -27,10 +22,13 @@ from ._sampler import instantiate_sampler, is_grid
 from ._search_space import bad_input, shown
 from ._stop import FAILURES, stop_reason, verdicts
 from ._storage import described, open_storage
+from ._termination import terminable
 from ._watch import Watch
 from ._worker import Worker
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hydra.core.utils import JobReturn
     from hydra.types import HydraContext, TaskFunction
     from omegaconf import DictConfig
@@ -117,7 +115,8 @@ class Sweep:
             if error and fruitless >= FRUITLESS_LAUNCHES:
                 raise error
             if error:
-                log.warning(f"A worker was lost ({error}); its trial is put back.")
+                reason = str(error).partition("\n")[0] or type(error).__name__
+                log.warning(f"A worker was lost ({reason}); its trial is put back.")
 
     def _is_complete(self, queue: TrialQueue) -> bool:
         """Tell whether nothing is left to do. Waits while only other sweeps' workers are busy."""
@@ -140,7 +139,9 @@ class Sweep:
         )
         # What the launcher says about its items would be taken for the trials.
         logging.getLogger(type(launcher).__module__.rpartition(".")[0]).setLevel(logging.WARNING)
-        items: list[list[str]] = [[] for _ in range(self.search.n_jobs)]
+        # A launcher may raise for a worker that died while the others go on.
+        missing = max(1, self.search.n_jobs - len(self._running_own(queue)))
+        items: list[list[str]] = [[] for _ in range(missing)]
         try:
             returns: Sequence[JobReturn] = launcher.launch(items, initial_job_idx=0)
         except Exception as error:  # each launcher has its own for a dead worker
@@ -149,15 +150,25 @@ class Sweep:
             _ = worker.return_value  # raises what ended a worker
         return None
 
+    def _running_own(self, queue: TrialQueue) -> list[Owner]:
+        """Return the workers of this sweep that run a trial now."""
+        mine = Owner.me().as_attribute()
+        workers = [trial.user_attrs.get("worker", {}) for trial in queue.trials(TrialState.RUNNING)]
+        owners = [Owner.of_attribute(worker) for worker in workers if worker.get("sweeper") == mine]
+        return [owner for owner in owners if not owner.is_here() or owner.is_alive()]
+
     def _put_back_own(self, queue: TrialQueue) -> None:
-        """Put back what this sweep's workers were running, once they are gone."""
+        """End this sweep's workers, those that did not hear the signal too, and put back what they were running."""
+        asked: set[Owner] = set()
         deadline = time.monotonic() + 5
-        mine = Owner.me()
         while time.monotonic() < deadline:
             lost = queue.close_lost()
-            running = [trial.user_attrs.get("worker", {}) for trial in queue.trials(TrialState.RUNNING)]
-            if not lost and not any(worker.get("sweeper") == mine.as_attribute() for worker in running):
+            left = self._running_own(queue)
+            if not lost and not left:
                 return
+            for worker in set(left) - asked:  # once: they are putting their trials back
+                worker.terminate()
+            asked |= set(left)
             time.sleep(0.2)
 
     def _fail_for_failures(self, queue: TrialQueue) -> NoReturn:
@@ -169,20 +180,3 @@ class Sweep:
             f"n_trials={self.search.n_trials} allows. The last one, trial {last.number}: {reason}\n"
             f"Its log: {Path(self.search.sweep_dir, str(last.number))}"
         )
-
-
-@contextmanager
-def terminable() -> Iterator[None]:
-    """Let SIGTERM end the search as Ctrl-C does, unless somebody else handles it."""
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
-        yield
-        return
-
-    def leave(number: int, _: FrameType | None) -> NoReturn:
-        raise SystemExit(128 + number)
-
-    signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)

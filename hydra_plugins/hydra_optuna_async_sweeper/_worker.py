@@ -1,6 +1,7 @@
 """A worker: claims a trial, runs it, tells its result, and claims the next, until there is none."""
 
 import logging
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +20,16 @@ from hydra_plugins.hydra_trial import RESULT_FILE, InvalidObjective, objective_v
 
 from ._composition import Composer
 from ._custom_space import load_custom_space
+from ._database import masked
 from ._domain import override_text
-from ._liveness import beating
+from ._liveness import SECONDS_BETWEEN_BEATS
 from ._pruner import make_pruner
 from ._queue import JOB_DIR, TrialQueue
 from ._sampler import Samplers
 from ._space_entries import parse_space
 from ._stop import INTERRUPTED
 from ._storage import open_storage
+from ._termination import Terminated, terminable
 
 if TYPE_CHECKING:
     from hydra.types import HydraContext, TaskFunction
@@ -43,6 +46,10 @@ class Pruned(hydra_trial.TrialPruned, TrialPruned):
     """The pruner has seen enough; caught as Optuna's exception or as ours."""
 
 
+class NoJob(Exception):
+    """The trial's parameters can't be had."""
+
+
 @dataclass
 class Worker:
     """The task function that the launcher is given in place of the user's, which travels inside."""
@@ -53,16 +60,22 @@ class Worker:
     task_function: "TaskFunction"
 
     def __call__(self, _: "DictConfig") -> int:
-        """Run trials until none is left. Returns how many."""
+        """Run trials until none is left, or this process alone is told to end. Returns how many."""
         storage = open_storage(self.search.storage)
         runner = TrialRunner(self, storage)
         queue = TrialQueue(self.search, storage)
         count = 0
         self.restore_log()
-        while self.is_wanted() and (trial := queue.claim()):
-            runner.run(queue, trial)
-            self.restore_log()
-            count += 1
+        with terminable() as apart:
+            try:
+                while self.is_wanted() and (trial := queue.claim()):
+                    runner.run(queue, trial)
+                    self.restore_log()
+                    count += 1
+            except Terminated:
+                if not apart:  # the sweeper runs in this process too, and is to end
+                    raise
+                log.warning("This worker was told to end; its trial is put back.")
         return count
 
     def is_wanted(self) -> bool:
@@ -94,14 +107,14 @@ class TrialRunner:
         """Take one claimed trial to its end. Every way out closes it: told, failed, or put back."""
         closed = False
         try:
-            with beating(lambda now: self._beat(claimed, now)):
+            with hydra_trial.every(SECONDS_BETWEEN_BEATS, lambda: self._beat(claimed), "trial-heartbeat"):
                 trial = self._ask(claimed)
                 self._tell(trial, self._job(trial))
             closed = True
         except UpdateFinishedTrialError:
             closed = True
             log.warning(f"Trial {claimed.number} was given up as lost and is run again elsewhere.")
-        except (HydraException, OmegaConfBaseException) as error:
+        except (NoJob, HydraException, OmegaConfBaseException) as error:
             closed = True
             self._fail(claimed, f"no job can be composed: {error}")
         finally:
@@ -117,9 +130,12 @@ class TrialRunner:
         lines = [*self.space.suggest(trial), *self.search.fixed]
         if self.extend is not None:
             known = set(trial.params)
-            self.extend(self.worker.config, trial)
+            try:
+                self.extend(self.worker.config, trial)
+            except Exception as error:  # the user's code: this trial fails, as for an error in its job
+                raise NoJob(f"custom_search_space: {type(error).__name__}: {error}") from error
             lines += [f"{name}={override_text(value)}" for name, value in trial.params.items() if name not in known]
-        log.info(f"\t#{trial.number} : {' '.join(lines)}")
+        log.info(masked(f"\t#{trial.number} : {' '.join(lines)}"))
         job = self.composer.compose(lines, trial.number)
         self._prepare_directory(trial, str(job.hydra.sweep.subdir))
         with hydra_trial.running(trial), hydra_trial.listening(Reporter(trial)):
@@ -170,9 +186,9 @@ class TrialRunner:
         self.storage.set_trial_user_attr(trial._trial_id, "error", reason[:2000])
         self.storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
 
-    def _beat(self, trial: FrozenTrial, now: float) -> None:
+    def _beat(self, trial: FrozenTrial) -> None:
         with suppress(UpdateFinishedTrialError):  # it ends, or was given up as lost, this very moment
-            self.storage.set_trial_user_attr(trial._trial_id, "beat", now)
+            self.storage.set_trial_user_attr(trial._trial_id, "beat", time.time())
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from ._current import CurrentTrial, TrialPruned, running, set_user_attr, trial_number
 from ._objective import InvalidObjective, objective_values
+from ._periodic import every
 from ._reporting import Listener, listening, report
 from ._result import RESULT_FILE, load_result, save_result
 
@@ -11,6 +12,7 @@ __all__ = [
     "InvalidObjective",
     "Listener",
     "TrialPruned",
+    "every",
     "listening",
     "load_result",
     "objective_values",

@@ -16,6 +16,7 @@ from hydra_plugins.hydra_trial import report, set_user_attr, trial_number
 WHITELIST = [
     "tracked.KillerAtEnd",
     "tracked.search_space",
+    "tracked.broken_space",
     "hydra_plugins.hydra_mlflow_callback.mlflow_callback.MLflowCallback",
     "hydra_plugins.hydra_optuna_async_sweeper.preflight_callback.PreflightCallback",
 ]
@@ -58,6 +59,10 @@ class KillerAtEnd(Callback):
 def search_space(cfg: DictConfig, trial: Any) -> None:
     """A custom_search_space: a parameter whose range depends on another one's value."""
     trial.suggest_int("size", 1, 3) if trial.params["x"] < 0.5 else trial.suggest_int("size", 100, 300)
+
+
+def broken_space(cfg: DictConfig, trial: Any) -> None:
+    trial.suggest_float("y", 0.0, trial.params["absent"])
 
 
 if __name__ == "__main__":

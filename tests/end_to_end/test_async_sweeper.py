@@ -182,6 +182,24 @@ def test_interrupted_search_is_completed_by_the_command_that_it_prints(
 
 
 @slow
+def test_worker_that_is_told_to_end_puts_its_trial_back_and_the_search_goes_on(
+    start_app: StartApp, tmp_path: Path, sweep: Path
+) -> None:
+    gate = tmp_path / "gate"
+    search = start_app("tracked.py", *SEARCH, f"wait_for={gate}", *joblib(2))
+    wait_for(lambda: len(list(sweep.glob("*/waiting"))) == 2, 60, "the first jobs")
+    os.kill(running(trials_of(sweep))[0].user_attrs["worker"]["pid"], signal.SIGTERM)
+    wait_for(lambda: any("lost" in trial.user_attrs for trial in trials_of(sweep)), 20, "the trial to be put back")
+    gate.touch()
+    output = search.communicate(timeout=60)[0]
+    assert search.returncode == 0 and "Traceback" not in output, output
+    (lost,) = [trial for trial in trials_of(sweep) if "lost" in trial.user_attrs]
+    assert lost.user_attrs["lost"] == "interrupted", "which is no failed try"
+    assert len(finished(trials_of(sweep))) == 4
+    assert Counter(Recorded(tmp_path).statuses().values()) == {"FINISHED": 4, "KILLED": 1}
+
+
+@slow
 def test_trial_that_the_pruner_ends_is_pruned_with_its_curve(run_app: RunApp, tmp_path: Path, sweep: Path) -> None:
     done = run_app(
         "tracked.py", *SEARCH, "steps=3", "hydra/sweeper/pruner=median", "hydra.sweeper.pruner.n_startup_trials=1",
@@ -344,6 +362,13 @@ def test_trial_of_a_killed_worker_is_put_back(run_app: RunApp, tmp_path: Path, s
     assert recorded.statuses() == {
         f"trial-{t.number}": "FINISHED" if t.state is TrialState.COMPLETE else "KILLED" for t in started
     }
+
+
+def test_custom_search_space_that_raises_fails_the_trial_in_one_line(run_app: RunApp, sweep: Path) -> None:
+    done = run_app("tracked.py", *PLAIN, "hydra.sweeper.custom_search_space=tracked.broken_space", n_trials(2))
+    assert done.returncode == 1 and "Traceback" not in done.stdout + done.stderr
+    assert "Trial 0 failed: no job can be composed: custom_search_space: KeyError: 'absent'" in done.stdout
+    assert states(trials_of(sweep)) == dict.fromkeys(range(2), "FAIL")
 
 
 @slow

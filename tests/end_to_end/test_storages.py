@@ -1,0 +1,231 @@
+"""Studies in a real PostgreSQL server, and studies that two machines share."""
+
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from optuna.storages import BaseStorage, RDBStorage
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+
+from hydra_plugins.hydra_optuna_async_sweeper._liveness import SILENCE
+from hydra_plugins.hydra_optuna_async_sweeper._queue import TrialQueue
+from hydra_plugins.hydra_optuna_async_sweeper._search import Search
+from hydra_plugins.hydra_optuna_async_sweeper._storage import open_storage
+from tests.conftest import RunApp, command, end_group, environment, wait_for
+from tests.postgresql import PASSWORD, PostgreSQLServer, server_programs
+from tests.studies import finished, running, states, trials_of
+
+SEARCH = ("--multirun", "--config-name=asynchronous")
+PLAIN = (*SEARCH, "hydra.callbacks.mlflow.enabled=false")
+JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweeper.n_jobs=2")
+SECRETS = (PASSWORD, "secret%40")
+pytestmark = pytest.mark.slow
+
+StartOn = Callable[..., subprocess.Popen[str]]
+
+
+@contextmanager
+def opened(where: str | dict[str, str]) -> Iterator[BaseStorage]:
+    storage = open_storage(where)
+    yield storage
+    if isinstance(backend := getattr(storage, "_backend", None), RDBStorage):
+        backend.remove_session()
+        backend.engine.dispose()
+
+
+def can_not(reason: str) -> None:
+    (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgreSQLServer]:
+    programs = server_programs()
+    if programs is None:
+        can_not("there is no PostgreSQL server: apt-get install postgresql")
+        return
+    if os.environ.get("CI") != "true":
+        pytest.importorskip("psycopg", reason="pip install 'psycopg[binary]'")
+    started = PostgreSQLServer(programs)
+    try:
+        started.start()
+        yield started
+    finally:
+        started.stop()
+
+
+@pytest.fixture
+def start_on() -> Iterator[StartOn]:
+    """Start a search in a process group of its own, on a machine of that name: one with a host name of its own."""
+    if subprocess.run(["unshare", "--uts", "true"], capture_output=True).returncode:
+        reason = "a host name of its own needs root (unshare --uts)"
+        can_not(reason) if os.getuid() == 0 else pytest.skip(reason)
+    started: list[subprocess.Popen[str]] = []
+
+    def start(host: str, folder: Path, *args: str) -> subprocess.Popen[str]:
+        folder.mkdir(exist_ok=True)
+        process = subprocess.Popen(
+            ["unshare", "--uts", "sh", "-c", f'hostname {host}; exec "$@"', "sh", *command("tracked.py", args)],
+            cwd=folder, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )  # fmt: skip
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        end_group(process)
+
+
+@pytest.fixture(params=["journal", "postgresql"])
+def shared(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[dict[str, Path], list[str], str | Path]:
+    """Where each machine starts the search, with which arguments, and where the study is: nothing else is shared."""
+    if request.param == "journal":
+        return {"north": tmp_path, "south": tmp_path}, [], tmp_path / "multirun/search"
+    url = request.getfixturevalue("server").new_database()
+    folders = {"north": tmp_path / "north", "south": tmp_path / "south"}
+    return folders, [f"hydra.sweeper.storage={url}"], url
+
+
+def test_search_on_postgresql_runs_each_trial_once_and_resumes(run_app: RunApp, server: PostgreSQLServer) -> None:
+    url = server.new_database()
+    started: list[str] = []
+    for total in (10, 14):
+        done = run_app("tracked.py", *PLAIN, *JOBLIB, f"hydra.sweeper.storage={url}", f"hydra.sweeper.n_trials={total}")
+        assert done.returncode == 0, done.stderr
+        assert not any(secret in done.stdout + done.stderr for secret in SECRETS)
+        assert states(trials_of(url)) == dict.fromkeys(range(total), "COMPLETE")
+        started += re.findall(r"\t#(\d+) :", done.stdout + done.stderr)
+    assert sorted(map(int, started)) == list(range(14))
+    assert "Resuming with 10 finished trials of 14" in done.stdout
+    assert len({trial.params["x"] for trial in trials_of(url)}) == 14
+
+
+@pytest.mark.parametrize("storage", ["sqlite", "postgresql"])
+def test_point_to_try_first_runs_first_in_a_database(
+    run_app: RunApp, request: pytest.FixtureRequest, tmp_path: Path, storage: str
+) -> None:
+    url = f"sqlite:///{tmp_path}/study.db" if storage == "sqlite" else request.getfixturevalue("server").new_database()
+    arguments = [f"hydra.sweeper.storage={url}", "hydra.sweeper.n_trials=2", "hydra.sweeper.enqueue=[{x: 0.25}]"]
+    done = run_app("tracked.py", *PLAIN, *arguments)
+    assert done.returncode == 0, done.stderr
+    trials = trials_of(url)
+    assert states(trials) == {0: "COMPLETE", 1: "COMPLETE"} and trials[0].value == 0.25
+
+
+def test_train_keeps_its_study_in_postgresql(run_app: RunApp, server: PostgreSQLServer) -> None:
+    url = server.new_database()
+    small = ["dataset=iris", "model=logistic_regression", "n_trials=3", "study_name=search", "hydra/launcher=basic"]
+    env = {"OPTUNA_STORAGE_URL": url}
+    done = run_app("train.py", "--multirun", "storage=postgresql", "mlflow=off", *small, env=env)
+    assert done.returncode == 0, done.stderr
+    assert not any(secret in done.stdout + done.stderr for secret in SECRETS)
+    assert states(trials_of(url)) == dict.fromkeys(range(3), "COMPLETE")
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("wrong password", 'password authentication failed for user "optuna"'),
+        ("no such database", 'database "absent" does not exist'),
+        ("no server", "Connection refused"),
+        ("no driver", "No module named 'pg8000'"),
+    ],
+)
+def test_database_that_can_not_be_used_is_refused_with_one_line(
+    run_app: RunApp, server: PostgreSQLServer, tmp_path: Path, fault: str, message: str
+) -> None:
+    url = {
+        "wrong password": server.url("postgres", password="secret@wrong"),
+        "no such database": server.url("absent"),
+        "no server": server.url("postgres").replace(f":{server.port}/", ":1/"),
+        "no driver": server.url("postgres").replace("+psycopg", "+pg8000"),
+    }[fault]
+    done = run_app("tracked.py", *SEARCH, f"hydra.sweeper.storage={url}")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("hydra.sweeper.storage: ") and message in line and "optuna:***@127.0.0.1" in line
+    assert "psycopg[binary]" in line if fault == "no driver" else "see that the server runs" in line
+    assert "secret" not in done.stdout + done.stderr
+    assert not list(tmp_path.iterdir()), "nothing was begun"
+
+
+def test_two_machines_on_one_study_share_the_budget(
+    start_on: StartOn, shared: tuple[dict[str, Path], list[str], str | Path]
+) -> None:
+    folders, arguments, study = shared
+    both = [
+        start_on(host, at, *PLAIN, *arguments, "hydra.sweeper.n_trials=12", "seconds=0.2")
+        for host, at in folders.items()
+    ]
+    outputs = [search.communicate(timeout=60)[0] for search in both]
+    assert [search.returncode for search in both] == [0, 0], "\n".join(outputs)
+    trials = trials_of(study)
+    assert states(trials) == dict.fromkeys(range(12), "COMPLETE")
+    started = re.findall(r"\t#(\d+) :", "".join(outputs))
+    assert sorted(map(int, started)) == list(range(12)), "none twice"
+    assert {trial.user_attrs["worker"]["host"] for trial in trials} == {"north", "south"}
+
+
+def test_trial_of_a_killed_machine_is_put_back_after_its_silence(
+    start_on: StartOn, shared: tuple[dict[str, Path], list[str], str | Path], tmp_path: Path
+) -> None:
+    folders, arguments, study = shared
+    search = [*PLAIN, *arguments, "hydra.sweeper.n_trials=3"]
+    north = start_on("north", folders["north"], *search, f"wait_for={tmp_path / 'never'}")
+    wait_for(lambda: running(trials_of(study)) and list(tmp_path.rglob("0/waiting")), 60, "the first job")
+    south = start_on("south", folders["south"], *search)
+    wait_for(lambda: len(finished(trials_of(study))) == 2, 60, "the other trials")
+    time.sleep(1)
+    (lost,) = running(trials_of(study))
+    assert (lost.number, lost.user_attrs["worker"]["host"]) == (0, "north") and south.poll() is None
+    os.killpg(north.pid, signal.SIGKILL)
+    with opened(study if isinstance(study, str) else {"journal": str(study / "optuna_journal.log")}) as storage:
+        beat = time.time() - SILENCE - 1  # as if we had waited for so long
+        storage.set_trial_user_attr(lost._trial_id, "beat", beat)
+    output = south.communicate(timeout=30)[0]
+    assert south.returncode == 0, output
+    trials = trials_of(study)
+    assert Counter(trial.state for trial in trials) == {TrialState.COMPLETE: 3, TrialState.FAIL: 1}
+    assert trials[0].user_attrs["lost"] == "worker lost"
+    assert (trials[3].user_attrs["retry_of"], trials[3].params) == (0, lost.params)
+
+
+def test_machines_that_fill_the_queue_at_the_same_moment_keep_to_the_budget(
+    server: PostgreSQLServer, tmp_path: Path
+) -> None:
+    url = server.new_database()
+    for name in map(str, range(5)):
+        with opened(url) as first, opened(url) as second:
+            first.create_new_study([StudyDirection.MAXIMIZE], name)
+            queues = [
+                TrialQueue(search_in(tmp_path / host, name, url), storage)
+                for host, storage in (("north", first), ("south", second))
+            ]
+            with ThreadPoolExecutor(2) as machines:
+                list(machines.map(fill_when_both_are_there, queues, [threading.Barrier(2)] * 2))
+            assert len(queues[0].trials()) == 6
+
+
+def fill_when_both_are_there(queue: TrialQueue, both: threading.Barrier) -> None:
+    both.wait()
+    queue.fill()
+    queue.storage._backend.remove_session()  # this thread's
+
+
+def search_in(folder: Path, name: str, url: str) -> Search:
+    folder.mkdir(exist_ok=True)
+    return Search(
+        study_name=name, storage=url, directions=("maximize",), n_trials=6, n_jobs=2, sweep_dir=str(folder),
+        sampler={}, pruner=None, space={}, fixed=(), bases={}, custom_search_space=None, points=(),
+        max_failure_rate=1.0, max_retries=1, deadline=None, target=None,
+    )  # fmt: skip
