@@ -13,7 +13,7 @@ def search(n_trials: int = 10, direction: str = "maximize") -> Search:
         study_name="s", storage="", directions=(direction,), n_trials=n_trials, n_jobs=2, sweep_dir="", sampler={},
         pruner=None, space={}, fixed=(),
         bases={}, custom_search_space=None, points=(), max_failure_rate=1.0, max_retries=3,
-        deadline=None, target=None,
+        deadline=None, target=None, report=False,
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ def search(tmp_path: Path) -> Search:
         study_name="s", storage={"journal": str(tmp_path / "journal.log")}, directions=("maximize",), n_trials=3,
         n_jobs=2, sweep_dir=str(tmp_path), sampler={}, pruner=None, space={}, fixed=(),
         bases={}, custom_search_space=None,
-        points=(POINT,), max_failure_rate=1.0, max_retries=1, deadline=None, target=None,
+        points=(POINT,), max_failure_rate=1.0, max_retries=1, deadline=None, target=None, report=False,
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ SEARCH = Search(
     study_name="iris", storage="", directions=("maximize",), n_trials=4, n_jobs=2, sweep_dir="/data/multirun/iris",
     sampler={}, pruner=None, space={}, fixed=(),
         bases={}, custom_search_space=None, points=(), max_failure_rate=0.5,
-    max_retries=2, deadline=None, target=None,
+    max_retries=2, deadline=None, target=None, report=False,
 )  # fmt: skip
 AT_NOON = replace(SEARCH, sweep_dir="/data/multirun/12-00-00")
 

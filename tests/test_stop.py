@@ -12,7 +12,7 @@ SEARCH = Search(
     study_name="s", storage="", directions=("maximize",), n_trials=4, n_jobs=2, sweep_dir="", sampler={}, pruner=None,
     space={}, fixed=(),
         bases={}, custom_search_space=None, points=(), max_failure_rate=0.5, max_retries=2, deadline=None,
-    target=None,
+    target=None, report=False,
 )  # fmt: skip
 
 Trials = list[FrozenTrial]

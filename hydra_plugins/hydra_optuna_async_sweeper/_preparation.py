@@ -82,6 +82,7 @@ def prepare_search(
         max_retries=int(cast("int", values["max_retries"])),
         deadline=deadline_of(values["timeout"]),
         target=target_of(values["target"], directions),
+        report=bool(values["report"]),
     )
 
 

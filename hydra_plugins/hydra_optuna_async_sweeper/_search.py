@@ -36,5 +36,7 @@ class Search:
     # seconds since the epoch, after which no trial starts
     deadline: float | None
     target: float | None
+    # whether to write report.html and the files that go with it
+    report: bool
     # the process that started the workers: they leave when it is gone
     sweeper: Owner = field(default_factory=Owner.me)

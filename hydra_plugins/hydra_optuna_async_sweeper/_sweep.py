@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from hydra.types import HydraContext, TaskFunction
     from omegaconf import DictConfig
 
+    from ._reporting import Report
     from ._search import Search
 
 log = logging.getLogger(__name__)
@@ -88,21 +89,33 @@ class Sweep:
         finished = len(verdicts(queue.trials(), self.search.max_retries))
         if finished:
             log.info(f"Resuming with {finished} finished trials of {self.search.n_trials}")
+        report = self._report()
         try:
-            with terminable(), Watch(self.search, queue):
+            with terminable(), Watch(self.search, queue, report):
                 self._launch_until_complete(queue)
         except (KeyboardInterrupt, SystemExit):
             self._put_back_own(queue)
             command = resume_command(sys.argv, self.search, has_knob="study_name" in self.worker.config)
             log.warning(f"Interrupted. To go on: {command}")
+            if report:
+                report.finish(queue.trials(), "interrupted")
             raise
         reason = stop_reason(queue.trials(), self.search)
         found = tell_results(self.search, queue.trials())
+        if report:
+            report.finish(queue.trials(), f"ended by {reason}")
         if reason == FAILURES:
             self._fail_for_failures(queue)
         if not found:
             raise SystemExit("No trial finished, so there is no best one.")
         log.info(f"Ended by: {reason}")
+
+    def _report(self) -> "Report | None":
+        if not self.search.report:
+            return None
+        from ._reporting import Report, facts_of
+
+        return Report(facts_of(self.search, self.worker.config), Path(self.search.sweep_dir))
 
     def _launch_until_complete(self, queue: TrialQueue) -> None:
         fruitless, before = 0, -1

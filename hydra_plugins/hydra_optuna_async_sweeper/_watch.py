@@ -15,6 +15,7 @@ from ._stop import stop_reason, verdicts
 
 if TYPE_CHECKING:
     from ._queue import TrialQueue
+    from ._reporting import Report
     from ._search import Search
 
 log = logging.getLogger(__name__)
@@ -27,9 +28,10 @@ GRACE = 30.0
 class Watch:
     """A thread of the sweeper, for the time of a `with` block."""
 
-    def __init__(self, search: "Search", queue: "TrialQueue") -> None:
+    def __init__(self, search: "Search", queue: "TrialQueue", report: "Report | None") -> None:
         self.search = search
         self.queue = queue
+        self.report = report
         self.gave_up = False
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="sweep-watch", daemon=True)
@@ -54,6 +56,8 @@ class Watch:
             self.queue.close_lost()
             trials = self.queue.trials()
             progress.show(progress_line(trials, self.search, time.monotonic() - self._started, self._finished_before))
+            if self.report:
+                self.report.refresh(trials)
             running = any(trial.state is TrialState.RUNNING for trial in trials)
             if running or stop_reason(trials, self.search) is None:
                 complete_since = None

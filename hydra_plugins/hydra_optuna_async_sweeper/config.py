@@ -70,6 +70,9 @@ class OptunaAsyncSweeperConf(OptunaSweeperConf):
     # Also try the configuration's own values first
     enqueue_defaults: bool = False
 
+    # Write report.html, trials.csv, summary.md and best.txt into the sweep directory
+    report: bool = True
+
     # Entries of the search space: Hydra's sweep grammar, {type, low, high, step, log, choices}, or
     # {choices: {option: entries}}
     params: Any = None

@@ -227,5 +227,5 @@ def search_in(folder: Path, name: str, url: str) -> Search:
     return Search(
         study_name=name, storage=url, directions=("maximize",), n_trials=6, n_jobs=2, sweep_dir=str(folder),
         sampler={}, pruner=None, space={}, fixed=(), bases={}, custom_search_space=None, points=(),
-        max_failure_rate=1.0, max_retries=1, deadline=None, target=None,
+        max_failure_rate=1.0, max_retries=1, deadline=None, target=None, report=False,
     )  # fmt: skip

@@ -1,0 +1,240 @@
+"""What the numbers of a search suggest to do next. Pure: trials in, sentences out, each with its support."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+from ._facts import BranchPath, SearchFacts, SpaceRow
+from ._trials import (
+    INTERRUPTED,
+    best_trials,
+    branch_text,
+    complete,
+    is_in,
+    last_moment,
+    reason_of,
+    rows_of,
+    space_rows,
+    worker_of,
+)
+
+# A best value in the outer 2 % of its range, on the scale on which it was searched, stands at the edge.
+EDGE = 0.02
+ENOUGH_FOR_EDGE = 10
+ENOUGH_FOR_IMPORTANCE = 20
+NO_IMPORTANCE = 0.02
+# Below this share of busy time the workers waited more than they worked.
+BUSY = 0.5
+ENOUGH_ROUNDS = 3  # the end of a search, where some wait for the last trial, is no reason yet
+FEW_SECONDS = 10.0
+MANY_FAILURES, SHARE_OF_FAILURES = 3, 0.1
+SHARE_OF_EQUALS = 0.5
+
+# For each branch, () the whole space: how much each config key matters for each objective, 0 to 1.
+Importances = Mapping[BranchPath, Sequence[Mapping[str, float]]]
+
+
+@dataclass(frozen=True)
+class Advice:
+    """One suggestion."""
+
+    kind: str
+    text: str
+    # what to add to the command line
+    override: str = ""
+
+
+def advise(facts: SearchFacts, trials: Sequence[FrozenTrial], importances: Importances) -> list[Advice]:
+    """Return what the trials support, the most useful first; nothing where they are too few."""
+    rows = space_rows(facts, trials)
+    return list(
+        chain(
+            failures(trials),
+            equals(facts, trials),
+            unreported(facts, trials),
+            edges(facts, trials, rows),
+            unimportant(trials, rows, importances),
+            idle(facts, trials),
+        )
+    )
+
+
+def edges(facts: SearchFacts, trials: Sequence[FrozenTrial], rows: Sequence[SpaceRow]) -> Iterator[Advice]:
+    """Yield each parameter whose best value stands at an edge that can be moved."""
+    if len(facts.directions) > 1 or not complete(trials):
+        return
+    ranked = best_trials(trials, facts.directions)
+    best = ranked[0]
+    for row in rows:
+        peers = [trial for trial in ranked if row.name in trial.params]
+        if row.name not in best.params or len(peers) < ENOUGH_FOR_EDGE:
+            continue
+        value, distribution = best.params[row.name], best.distributions[row.name]
+        place = place_in(value, distribution)
+        widened = None if place is None else wider(distribution, upper=place > 0.5)
+        if place is None or widened is None or min(place, 1 - place) > EDGE:
+            continue
+        upper = place > 0.5
+        places = [place_in(trial.params[row.name], distribution) for trial in peers[:5]]
+        near = sum(p is not None and (p > 0.9 if upper else p < 0.1) for p in places)
+        edge = distribution.high if upper else distribution.low  # type: ignore[attr-defined]  # it has a place in it
+        text = (
+            f"Widen {row.key}{in_branch(row)}: its best value {value:.4g} is at the {'upper' if upper else 'lower'} "
+            f"edge {edge:.4g} of its range, and {near} of the {len(places)} best trials are in that outer tenth."
+        )
+        # an override would replace the key's range in every branch
+        alone = sum(other.key == row.key for other in rows) == 1
+        yield Advice("edge", text, f"'{row.key}={widened}'" if alone else "")
+
+
+def place_in(value: object, distribution: BaseDistribution) -> float | None:
+    """Return where a number stands in its range, 0 to 1 on its own scale; None where an edge says nothing."""
+    if not isinstance(distribution, (IntDistribution, FloatDistribution)) or not isinstance(value, (int, float)):
+        return None
+    low, high = float(distribution.low), float(distribution.high)
+    if distribution.step and (high - low) / distribution.step < 4:  # of a few values, one is at an edge by chance
+        return None
+    if high <= low:
+        return None
+    if distribution.log:
+        return math.log(value / low) / math.log(high / low)
+    return (value - low) / (high - low)
+
+
+def wider(distribution: BaseDistribution, *, upper: bool) -> str | None:
+    """Return a wider range in Hydra's sweep grammar; None if the edge is most likely a natural one."""
+    if not isinstance(distribution, (IntDistribution, FloatDistribution)):
+        return None
+    low, high = float(distribution.low), float(distribution.high)
+    whole = isinstance(distribution, IntDistribution)
+    # nothing below 0 or above 1 of a fraction; an int of 1 is a least count
+    if (upper and high == 1 and low >= 0) or (not upper and (low == 0 or (whole and low == 1))):
+        return None
+    if upper:
+        high = high * 10 if distribution.log else high + (high - low)
+    elif low > 0:
+        low = low / 10 if distribution.log else low / 2
+    else:
+        low -= high - low
+    if whole:
+        low, high = max(math.floor(low), 1 if distribution.low >= 1 else math.floor(low)), math.ceil(high)
+    interval = f"interval({number_text(low, whole=whole)}, {number_text(high, whole=whole)})"
+    scaled = f"tag(log, {interval})" if distribution.log else interval
+    return f"int({scaled})" if whole else scaled
+
+
+def number_text(number: float, *, whole: bool) -> str:
+    """Write a bound: three digits are enough for a range."""
+    return str(int(number)) if whole else repr(float(f"{number:.3g}"))
+
+
+def unimportant(trials: Sequence[FrozenTrial], rows: Sequence[SpaceRow], importances: Importances) -> Iterator[Advice]:
+    """Yield each parameter that does not matter in its branch, for any objective."""
+    for branch, objectives in importances.items():
+        finished = [trial for trial in complete(trials) if is_in(trial, branch, rows)]
+        own = [row for row in rows_of(branch, rows) if row.branch == branch]
+        if len(finished) < ENOUGH_FOR_IMPORTANCE or not objectives:
+            continue
+        for row in own:
+            measured = [values[row.key] for values in objectives if row.key in values]
+            alone = any(len(values) < 2 for values in objectives)
+            if not measured or alone or max(measured) >= NO_IMPORTANCE:
+                continue
+            text = (
+                f"Drop or fix {row.key}{in_branch(row)}: its importance over {len(finished)} finished trials is "
+                f"{max(measured):.3f}, of 1 in all."
+            )
+            yield Advice("unimportant", text)
+
+
+def idle(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> Iterator[Advice]:
+    """Yield that the last session's workers waited, or were fewer than asked for."""
+    session = last_session(trials)
+    if facts.n_jobs < 2 or len(session) < ENOUGH_ROUNDS * facts.n_jobs:
+        return
+    end = last_moment(session)
+    start = min(trial.datetime_start for trial in session if trial.datetime_start)
+    seconds = (end - start).total_seconds()
+    if seconds < FEW_SECONDS:
+        return
+    worked = sum(((t.datetime_complete or end) - t.datetime_start).total_seconds() for t in session if t.datetime_start)
+    busy, workers = worked / (seconds * facts.n_jobs), len({worker_of(trial) for trial in session})
+    if 2 * workers <= facts.n_jobs:
+        text = (
+            f"Only {workers} of {facts.n_jobs} workers ran trials: lower n_jobs, or look why the launcher starts fewer."
+        )
+        yield Advice("idle", text, f"n_jobs={workers}")
+    elif busy < BUSY:
+        text = (
+            f"The {facts.n_jobs} workers ran trials in {busy:.0%} of their time ({worked:.0f} s of "
+            f"{seconds * facts.n_jobs:.0f} s): fewer workers, or longer trials, would waste less."
+        )
+        yield Advice("idle", text)
+
+
+def last_session(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Return the trials that the last of the study's sweeps has run."""
+    started = [trial for trial in trials if trial.datetime_start and worker_of(trial)]
+    if not started:
+        return []
+    last = max(started, key=lambda trial: trial.datetime_start or last_moment([]))
+    sweeper = last.user_attrs["worker"].get("sweeper")
+    return [trial for trial in started if trial.user_attrs["worker"].get("sweeper") == sweeper]
+
+
+def failures(trials: Sequence[FrozenTrial]) -> Iterator[Advice]:
+    """Yield the reasons that many trials failed for."""
+    over = [trial for trial in trials if trial.state.is_finished() and reason_of(trial) != INTERRUPTED]
+    failed = [trial for trial in over if trial.state is TrialState.FAIL and reason_of(trial)]
+    lines = Counter(reason_of(trial).strip().splitlines()[0] for trial in failed if reason_of(trial).strip())
+    for line, count in lines.most_common():
+        if count >= MANY_FAILURES and count >= SHARE_OF_FAILURES * len(over):
+            example = next(trial.number for trial in failed if line in reason_of(trial))
+            shown = line if len(line) <= 200 else f"{line[:197]}..."
+            text = f"{count} of {len(over)} trials failed for the same reason, trial {example} first: {shown}"
+            yield Advice("failures", text)
+
+
+def equals(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> Iterator[Advice]:
+    """Yield the objectives that can't tell the trials apart."""
+    finished = complete(trials)
+    if len(finished) < ENOUGH_FOR_EDGE:
+        return
+    for index, metric in enumerate(facts.metrics):
+        values = [trial.values[index] for trial in finished]
+        best = (max if facts.directions[index] == "maximize" else min)(values)
+        same = sum(math.isclose(value, best, rel_tol=1e-6, abs_tol=1e-12) for value in values)
+        if same == len(values):
+            text = (
+                f"All {same} finished trials have the same {metric}, {best:.6g}: it does not depend on what is varied."
+            )
+            yield Advice("flat", text)
+        elif same >= SHARE_OF_EQUALS * len(values):
+            text = (
+                f"{same} of {len(values)} finished trials share the best {metric}, {best:.6g}: it can't tell them "
+                "apart. Use a finer metric, more data, or cross-validation."
+            )
+            yield Advice("flat", text)
+
+
+def unreported(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> Iterator[Advice]:
+    """Yield that a pruner has nothing to look at."""
+    over = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+    if facts.pruner is None or facts.pruner.startswith("NopPruner") or len(over) < 5:
+        return
+    if not any(trial.intermediate_values for trial in over):
+        text = (
+            f"{facts.pruner} had nothing to prune by: none of {len(over)} trials reported an intermediate value. "
+            "Call report(value, step) in the job, or leave the pruner out."
+        )
+        yield Advice("unreported", text)
+
+
+def in_branch(row: SpaceRow) -> str:
+    """Name the branch of a row."""
+    return f" ({branch_text(row.branch)})" if row.branch else ""

@@ -1,0 +1,41 @@
+"""What a report of 2,000 trials costs, beside what it may cost: 8 parameters over two branches, curves, failures.
+
+python tests/benchmarks/report.py
+"""
+
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent.parent))
+
+from hydra_plugins.hydra_search_report._report import write_page, write_records
+from tests.searches import CONDITIONAL, conditional
+
+TRIALS = 2000
+MOST_SECONDS, MOST_MEGABYTES = 10.0, 12.0
+
+
+def main() -> None:
+    """Print one row for each part; exit with 1 if a bound is broken."""
+    facts, trials = replace(CONDITIONAL, n_trials=TRIALS, n_jobs=4), conditional(TRIALS)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        start = time.perf_counter()
+        write_records(facts, trials, folder, "ended by n_trials")
+        records = time.perf_counter() - start
+        write_page(facts, trials, folder, "ended by n_trials")
+        seconds = time.perf_counter() - start
+        megabytes = (folder / "report.html").stat().st_size / 1e6
+    print(f"| {TRIALS} trials | measured | at most |\n|---|---|---|")
+    print(f"| trials.csv, summary.md, best.txt, s | {records:.2f} | |")
+    print(f"| all of it, s | {seconds:.2f} | {MOST_SECONDS:.0f} |")
+    print(f"| report.html, MB | {megabytes:.1f} | {MOST_MEGABYTES:.0f} |")
+    if seconds > MOST_SECONDS or megabytes > MOST_MEGABYTES:
+        raise SystemExit("too much")
+
+
+if __name__ == "__main__":
+    main()

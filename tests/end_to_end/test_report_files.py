@@ -1,0 +1,113 @@
+"""The files that a search leaves for a person: made by real searches, read back, and used."""
+
+import csv
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from optuna.trial import TrialState, create_trial
+
+from hydra_plugins.hydra_optuna_async_sweeper._reporting import Report
+from hydra_plugins.hydra_search_report._facts import SearchFacts
+from tests.conftest import ROOT, RunApp, StartApp, environment, wait_for
+from tests.recorded import Recorded
+from tests.studies import trials_of
+
+FILES = {"report.html", "trials.csv", "summary.md", "best.txt"}
+SEARCH = ("train.py", "--multirun", "study_name=search", "dataset=iris", "model=logistic_regression", "n_trials=3")
+
+
+def rows(sweep: Path) -> list[dict[str, str]]:
+    with (sweep / "trials.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.slow
+def test_search_leaves_its_report_and_best_txt_repeats_the_best_trial_to_the_digit(
+    run_app: RunApp, tmp_path: Path
+) -> None:
+    done = run_app(*SEARCH, "preprocessor=standard", "n_jobs=2")
+    assert done.returncode == 0, done.stderr
+    sweep = tmp_path / "multirun/search"
+    assert {path.name for path in sweep.iterdir()} >= FILES
+    assert "Report: multirun/search/report.html" in done.stdout
+    assert "The best 3 of 3 finished trials:" in done.stdout
+    assert "optuna-dashboard multirun/search/optuna_journal.log" in done.stdout and "mlflow ui" in done.stdout
+
+    trials, children = trials_of(sweep), Recorded(tmp_path).children
+    assert [(row["number"], row["run_id"]) for row in rows(sweep)] == [
+        (str(t.number), children[f"trial-{t.number}"].info.run_id) for t in trials
+    ]
+    assert [float(row["value"]) for row in rows(sweep)] == [trial.value for trial in trials]
+    recorded = Recorded(tmp_path)
+    assert recorded.artifacts(recorded.parent) >= FILES
+
+    shell = (
+        f"{shlex.quote(sys.executable)} {ROOT}/train.py $(cat multirun/search/best.txt) mlflow=off hydra.run.dir=again"
+    )
+    again = subprocess.run(
+        ["bash", "-c", shell], cwd=tmp_path, env=environment(), text=True, capture_output=True, timeout=120
+    )
+    assert again.returncode == 0, again.stderr
+    best = max(trials, key=lambda trial: trial.value or 0.0)
+    first, second = (
+        json.loads((path / "metrics.json").read_text()) for path in (sweep / str(best.number), tmp_path / "again")
+    )
+    assert {**first, "fit_seconds": 0} == {**second, "fit_seconds": 0} and first["accuracy"] == best.value
+
+
+@pytest.mark.slow
+def test_interrupted_search_leaves_a_report_that_says_so(start_app: StartApp, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    search = start_app(
+        "tracked.py", "--multirun", "--config-name=asynchronous", "hydra.sweeper.report=true", f"wait_for={gate}"
+    )
+    wait_for(lambda: (tmp_path / "multirun/search/0/waiting").exists(), 60, "the first job")
+    search.send_signal(2)
+    output = search.communicate(timeout=30)[0]
+    assert "Traceback" not in output and "Report: multirun/search/report.html" in output
+    assert "interrupted" in (tmp_path / "multirun/search/summary.md").read_text()
+    assert rows(tmp_path / "multirun/search")[0]["reason"] == "interrupted"
+    assert not (tmp_path / "multirun/search/best.txt").exists()
+
+
+def test_search_without_a_report_leaves_none(run_app: RunApp, tmp_path: Path) -> None:
+    plain = ("hydra.callbacks.mlflow.enabled=false", "hydra.sweeper.n_trials=1")
+    done = run_app("tracked.py", "--multirun", "--config-name=asynchronous", *plain)
+    assert done.returncode == 0 and "Report:" not in done.stdout
+    assert not FILES & {path.name for path in (tmp_path / "multirun/search").iterdir()}
+
+
+def test_report_is_refreshed_when_it_is_due_and_something_has_ended(tmp_path: Path) -> None:
+    facts = SearchFacts(
+        study_name="s", directions=("maximize",), metrics=("score",), n_trials=9, n_jobs=1, directory="multirun/s"
+    )
+    report = Report(facts, tmp_path)
+    trials = [create_trial(state=TrialState.COMPLETE, value=1.0, params={}, distributions={})]
+    report.refresh(trials)
+    assert not (tmp_path / "report.html").exists(), "too soon"
+    report._due = 0.0
+    report.refresh(trials)
+    assert re.search("running", (tmp_path / "summary.md").read_text())
+    (tmp_path / "report.html").unlink()
+    report._due = 0.0
+    report.refresh(trials)
+    assert not (tmp_path / "report.html").exists(), "nothing new"
+    report.refresh([*trials, *trials])
+    assert (tmp_path / "report.html").exists()
+
+
+def test_report_that_cannot_be_made_is_a_warning_and_the_search_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    facts = SearchFacts(
+        study_name="s", directions=("maximize",), metrics=("score",), n_trials=9, n_jobs=1, directory="multirun/s"
+    )
+    report = Report(facts, tmp_path)
+    (tmp_path / "trials.csv").mkdir()  # cannot be replaced by a file
+    report.finish([create_trial(state=TrialState.COMPLETE, value=1.0, params={}, distributions={})], "ended")
+    assert "The report could not be made." in caplog.text
