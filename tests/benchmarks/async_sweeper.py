@@ -6,6 +6,8 @@ a  uneven trials: 20 of 0.5 s and 4 of 2.5 s on 4 workers (ideal schedules: 5 s,
 b  100 trials that do nothing, recorded in MLflow, on 2 workers and on 1; beside a plain study.optimize script
 c  what a trial costs as the study grows: the last 100 of 2,000 trials beside the first 100
 d  how much of their time the workers are busy, with uneven trials of 2 s on average
+
+The report is left out (tests/apps/tracked has report: false): upstream makes none. It takes a second, once per search.
 """
 
 import sys
