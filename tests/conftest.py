@@ -16,6 +16,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 APPS = ROOT / "tests" / "apps"
 
+# A shell that starts the tests in the background makes them ignore Ctrl-C, and what they start inherits that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 RunApp = Callable[..., subprocess.CompletedProcess[str]]
 StartApp = Callable[..., subprocess.Popen[str]]
 
