@@ -4,6 +4,7 @@ python train.py model=svm preprocessor=standard
 python train.py --multirun
 """
 
+import hashlib
 import json
 import logging
 import time
@@ -61,8 +62,9 @@ def main(cfg: DictConfig) -> float | tuple[float, ...]:
 
     metrics = mean_metrics(scores, names)
     write_results(output_dir, metrics, predictions)
+    write_json(output_dir / "dataset.json", describe_dataset(cfg, features, target))
     if cfg.save_model:
-        save_model(output_dir, pipeline if len(scores) == 1 else make_pipeline(cfg).fit(features, target))
+        save_model(output_dir, make_pipeline(cfg).fit(features, target), features)
     log.info("%s", ", ".join(f"{name}: {value:.4f}" for name, value in metrics.items()))
     return tuple(metrics[name] for name in names) if is_list(cfg.metric) else metrics[names[0]]
 
@@ -189,7 +191,7 @@ def write_results(output_dir: Path, metrics: dict[str, float], predictions: "lis
     """Write metrics.json, predictions.csv and confusion_matrix.png."""
     import pandas as pd
 
-    (output_dir / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    write_json(output_dir / "metrics.json", metrics)
     table = pd.concat(predictions, ignore_index=True)
     table.to_csv(output_dir / "predictions.csv", index=False)
     draw_confusion_matrix(table).savefig(output_dir / "confusion_matrix.png")
@@ -207,11 +209,34 @@ def draw_confusion_matrix(predicted: "pd.DataFrame") -> "Figure":
     return figure
 
 
-def save_model(output_dir: Path, pipeline: "Pipeline") -> None:
-    """Write the fitted pipeline to model.joblib."""
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write one JSON object."""
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def describe_dataset(cfg: DictConfig, features: "pd.DataFrame", target: "pd.Series[Any]") -> dict[str, Any]:
+    """Return what identifies the data: its name, source, size and target, and a digest of its first 10,000 rows."""
+    import pandas as pd
+
+    path = cfg.dataset.get("path")
+    table = pd.concat([features, target], axis="columns")
+    rows = pd.util.hash_pandas_object(table.head(10_000)).to_numpy().tobytes()
+    return {
+        "name": Path(path).stem if path else HydraConfig.get().runtime.choices["dataset"],
+        "source": str(existing_file(path)) if path else cfg.dataset._target_,
+        "n_rows": len(features),
+        "n_features": features.shape[1],
+        "target": str(target.name),
+        "digest": hashlib.blake2b(repr(table.shape).encode() + rows, digest_size=8).hexdigest(),
+    }
+
+
+def save_model(output_dir: Path, pipeline: "Pipeline", features: "pd.DataFrame") -> None:
+    """Write the fitted pipeline to model.joblib, and the rows that show what it takes to input_example.parquet."""
     import joblib
 
     joblib.dump(pipeline, output_dir / "model.joblib")
+    features.head().to_parquet(output_dir / "input_example.parquet")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from hydra_plugins.hydra_trial import RESULT_FILE
 
+from ._dataset import log_dataset
+from ._model import EXAMPLE_FILE, MODEL_FILE, log_model
 from ._payload import MAX_METRICS_PER_BATCH, MAX_PARAMS_PER_BATCH, MAX_TAG_LENGTH, batches, shorten
 from ._record import JOB_FILE, JobRecord
 from ._settings import Settings
@@ -36,8 +38,10 @@ def deliver(settings: Settings, record: JobRecord, directory: Path) -> None:
     if record.error and not record.pruned:
         client.log_text(record.run_id, record.error, "traceback.txt")
     log_values(client, record.run_id, record.metrics, {} if record.params_sent else record.params, tags)
+    log_dataset(client, record.run_id, directory)
+    is_logged = log_model(client, settings, record, directory)
     if settings.log_artifacts:
-        upload(settings, record, directory)
+        upload(settings, record, directory, without=(MODEL_FILE, EXAMPLE_FILE) if is_logged else ())
     client.set_terminated(record.run_id, record.status, record.end_time)
     record.sent = True
     record.save(directory)
@@ -70,8 +74,8 @@ def log_values(
         client.log_batch(run_id, some_metrics, some_params, all_tags if i == 0 else ())
 
 
-def upload(settings: Settings, record: JobRecord, directory: Path) -> None:
-    """Upload the job's output directory, our own records left out."""
+def upload(settings: Settings, record: JobRecord, directory: Path, without: Sequence[str] = ()) -> None:
+    """Upload the job's output directory, our own records and the files `without` left out."""
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
     # The client would ask the server for the run again, only to learn this address.
@@ -79,5 +83,5 @@ def upload(settings: Settings, record: JobRecord, directory: Path) -> None:
     for path in sorted(directory.iterdir()):
         if path.is_dir():
             repository.log_artifacts(str(path), path.name)  # type: ignore[no-untyped-call]
-        elif not path.name.startswith((JOB_FILE, RESULT_FILE)):
+        elif path.name not in without and not path.name.startswith((JOB_FILE, RESULT_FILE)):
             repository.log_artifact(str(path))  # type: ignore[no-untyped-call]

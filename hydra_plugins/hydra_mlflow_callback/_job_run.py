@@ -12,10 +12,11 @@ from omegaconf import OmegaConf
 from hydra_plugins.hydra_trial import every, listening
 
 from ._delivery import deliver, log_values
+from ._model import NoModel
 from ._outcome import conclude, outcome_of
 from ._payload import clean_key, hide_password, now, params_of
 from ._record import JobRecord, SearchRecord
-from ._settings import Settings
+from ._settings import Settings, stop
 from ._tracking import connect
 
 if TYPE_CHECKING:
@@ -95,10 +96,17 @@ class JobRun:
             self.record.save(self.directory)
             if self.online:
                 deliver(self.settings, self.record, self.directory)
+        except NoModel as error:
+            stop(str(error))
         except Exception as error:  # see open()
             log.warning("MLflow can't take %s now; it is recorded later: %s", self.record.name, error)
         finally:
             leave_other_runs()
+        if self.settings.register_model and not self.record.sent:
+            stop(
+                f"mlflow.register_model={self.settings.register_model!r}: nothing is registered, since MLflow can't be "
+                "reached. When it is back, run the same command again."
+            )
 
 
 def new_record(

@@ -18,6 +18,8 @@ class Settings:
     directions: tuple[str, ...] = ()
     exclude_params: tuple[str, ...] = ()
     log_artifacts: bool = True
+    log_model: bool = True
+    register_model: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     experiment_id: str = ""
 
@@ -32,8 +34,21 @@ class Settings:
                 stop(f"direction must be maximize or minimize; got {direction!r}")
         if directions and len(directions) != len(metrics):
             stop(f"direction must have one entry per metric; got {list(directions)} for metric={list(metrics)}")
+        check_register_model(known.get("register_model"), enabled=True, log_model=known.get("log_model", True))
         known["exclude_params"] = tuple(known.get("exclude_params", ()))
         return cls(metrics=metrics, directions=directions, **known)
+
+
+def check_register_model(name: object, *, enabled: bool, log_model: bool = True) -> None:
+    """End the program if a model is to be registered that nobody would log, or under an impossible name."""
+    if name is None:
+        return
+    if not isinstance(name, str) or not name.strip() or set(name) & {"/", ":"}:
+        stop(f"mlflow.register_model must be a name without / and :; got {name!r}")
+    if not enabled:
+        stop(f"mlflow.register_model={name!r} needs MLflow, which is switched off; leave out mlflow=off")
+    if not log_model:
+        stop(f"mlflow.register_model={name!r} needs a model to register; add save_model=true")
 
 
 def stop(message: str) -> NoReturn:

@@ -36,6 +36,13 @@ class MLflowCallbackConf:
     # Also upload what stands in the output directory of each job and of the search
     log_artifacts: bool = True
 
+    # Log a fitted scikit-learn estimator that a job leaves in model.joblib as an MLflow model, with the rows in
+    # input_example.parquet (features only) as its example and for its signature
+    log_model: bool = True
+
+    # Name in the model registry under which a single run's model becomes the next version. null: not registered
+    register_model: str | None = None
+
     # Tags of the parent and of every nested run
     tags: dict[str, str] = field(default_factory=dict)
 

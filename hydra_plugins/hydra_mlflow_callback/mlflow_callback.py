@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.experimental.callback import Callback
 from omegaconf import OmegaConf
 
-from ._settings import Settings
+from ._settings import Settings, check_register_model, stop
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,7 @@ class MLflowCallback(Callback):
             key: OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
             for key, value in options.items()
         }
+        check_register_model(plain.get("register_model"), enabled=enabled)
         self.settings = Settings.from_options(plain) if enabled else None
         self.search: SearchRecord | None = None
         self._job: JobRun | None = None
@@ -47,6 +48,12 @@ class MLflowCallback(Callback):
 
     def on_multirun_start(self, config: "DictConfig", **kwargs: Any) -> None:
         """Make the database, the experiment and the parent run while there is only one process."""
+        if self.settings and self.settings.register_model:
+            stop(
+                f"mlflow.register_model={self.settings.register_model!r} registers one model, and a search makes many. "
+                "Search without it, and then register the best: python train.py $(cat multirun/NAME/best.txt) "
+                f"save_model=true mlflow.register_model={self.settings.register_model}"
+            )
         if self.settings:
             from ._search_run import open_search
             from ._tracking import open_experiment, reaching
@@ -80,7 +87,6 @@ class MLflowCallback(Callback):
         error = sys.exc_info()[1]  # Hydra calls this in a `finally`
         if self.search:
             from ._search_run import Undelivered, close_search
-            from ._settings import stop
 
             try:
                 close_search(self.search, Path(config.hydra.sweep.dir).absolute(), status_after(error))

@@ -1,0 +1,148 @@
+"""The model that a job leaves behind, as a model of MLflow's: logged once, and registered if that is wished."""
+
+import io
+import logging
+import pickle
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ._record import JobRecord
+from ._settings import Settings
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from sklearn.base import BaseEstimator
+
+log = logging.getLogger(__name__)
+
+MODEL_FILE = "model.joblib"
+EXAMPLE_FILE = "input_example.parquet"
+
+
+class NoModel(Exception):
+    """A model is to be registered, but the job has left none that MLflow can take."""
+
+
+def log_model(client: "MlflowClient", settings: Settings, record: JobRecord, directory: Path) -> bool:
+    """Log the estimator in the job's directory with its run, and register it; tell whether the run has a model.
+
+    Repeatable: a model that the run has, and a version that the model has, are not made again.
+
+    Raises:
+        NoModel: it is to be registered, but is not there, or is no scikit-learn estimator.
+    """
+    path = directory / MODEL_FILE
+    if not settings.log_model or record.status != "FINISHED" or not (path.is_file() or settings.register_model):
+        return False
+    run_id = str(record.run_id)
+    model_id = known_model(client, run_id)
+    if model_id is None:
+        model = load_estimator(path)
+        if model is None and settings.register_model:
+            raise NoModel(
+                f"mlflow.register_model={settings.register_model!r} needs a fitted scikit-learn estimator in the job's "
+                f"{MODEL_FILE}; there is none in {directory}"
+            )
+        if model is None:
+            return False
+        model_id = new_model(model, run_id, directory / EXAMPLE_FILE)
+    if settings.register_model:
+        register(client, settings.register_model, run_id, model_id)
+    return True
+
+
+def known_model(client: "MlflowClient", run_id: str) -> str | None:
+    """Return the id of the model that was logged with this run, if there is one."""
+    outputs = client.get_run(run_id).outputs
+    return outputs.model_outputs[0].model_id if outputs and outputs.model_outputs else None
+
+
+def load_estimator(path: Path) -> "BaseEstimator | None":
+    """Read the estimator that the job has just written; None, with a warning, where the file holds something else."""
+    if not path.is_file():
+        return None
+    import joblib
+    from sklearn.base import BaseEstimator
+
+    try:
+        model = joblib.load(path)
+    except Exception as error:  # what a pickle raises is anything; the file stays an artifact
+        log.warning("%s can't be loaded, so it is no MLflow model: %s", path, error)
+        return None
+    if isinstance(model, BaseEstimator):
+        return model
+    log.warning("%s holds no scikit-learn estimator but a %s, so it is no MLflow model", path, type(model).__name__)
+    return None
+
+
+def new_model(model: "BaseEstimator", run_id: str, example_file: Path) -> str:
+    """Log the estimator; return the model's id."""
+    import mlflow.sklearn
+    import pandas as pd
+    from mlflow.models import Model, infer_signature
+
+    example = pd.read_parquet(example_file) if example_file.is_file() else None
+    signature = None if example is None else infer_signature(example, model.predict(example))
+    # Unlike mlflow.sklearn.log_model, this names the run, which may not be the active one any more.
+    logged = Model.log(
+        artifact_path=None,
+        name="model",
+        flavor=mlflow.sklearn,
+        run_id=run_id,
+        sk_model=model,
+        signature=signature,
+        input_example=example,
+        pip_requirements=requirements_of(model),
+        **how_to_write(model),
+    )
+    return str(logged.model_id)
+
+
+def how_to_write(model: "BaseEstimator") -> dict[str, object]:
+    """Return the format: skops, MLflow's default, with the types of this very model trusted; else cloudpickle."""
+    import skops.io
+    from mlflow.sklearn import SERIALIZATION_FORMAT_CLOUDPICKLE
+
+    try:
+        content = skops.io.dumps(model)
+        trusted = skops.io.get_untrusted_types(data=content)
+        skops.io.loads(content, trusted=trusted)
+    except Exception as error:  # skops refuses what it does not know with many kinds of errors
+        log.warning("skops can't keep this model, so it is logged as a pickle: %s", error)
+        return {"serialization_format": SERIALIZATION_FORMAT_CLOUDPICKLE}
+    return {"skops_trusted_types": trusted}
+
+
+def requirements_of(model: object) -> list[str]:
+    """Return the installed distributions, with their versions, whose classes and functions the pickled model holds.
+
+    MLflow's own way loads the model in another process and takes several seconds for each.
+    """
+    seen = _ModuleNames(io.BytesIO(), protocol=pickle.HIGHEST_PROTOCOL)
+    seen.dump(model)
+    owners = metadata.packages_distributions()
+    names = {"cloudpickle", "skops", *(name for module in seen.modules for name in owners.get(module, ()))}
+    return [f"{name}=={metadata.version(name)}" for name in sorted(names)]
+
+
+class _ModuleNames(pickle.Pickler):
+    """Notes the top-level module of everything that goes into a pickle."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: the pickler's own
+        super().__init__(*args, **kwargs)
+        self.modules: set[str] = set()
+
+    def reducer_override(self, obj: object) -> Any:  # Any: NotImplemented, pickle's word for "as usual"
+        owner = obj if hasattr(obj, "__module__") else type(obj)
+        self.modules.add(str(owner.__module__).partition(".")[0])
+        return NotImplemented
+
+
+def register(client: "MlflowClient", name: str, run_id: str, model_id: str) -> None:
+    """Make the run's model the next version of the registered model `name`, unless it is a version of it already."""
+    import mlflow
+
+    versions = client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'")
+    version = versions[0] if versions else mlflow.register_model(f"models:/{model_id}", name)
+    log.info("Use the model: mlflow.sklearn.load_model('models:/%s/%s')", name, version.version)
