@@ -48,8 +48,12 @@ class PostgreSQLServer:
         locale = ["--encoding", "UTF8", "--locale", "C", "--pgdata", str(self.folder / "data")]
         with (self.folder / "server.log").open("ab") as output:
             subprocess.run([self.programs / "initdb", *made, *locale], check=True, **self._run_as(output))
-            settings = [word for setting in SETTINGS for word in ("-c", setting)]
-            command = [self.programs / "postgres", "-D", self.folder / "data", "-p", str(self.port), *settings]
+        self.start_again()
+
+    def start_again(self) -> None:
+        settings = [word for setting in SETTINGS for word in ("-c", setting)]
+        command = [self.programs / "postgres", "-D", self.folder / "data", "-p", str(self.port), *settings]
+        with (self.folder / "server.log").open("ab") as output:
             self.process = subprocess.Popen(command, start_new_session=True, **self._run_as(output))
         self._wait_until_it_answers()
 
@@ -84,10 +88,14 @@ class PostgreSQLServer:
             connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
         return self.url(name)
 
-    def stop(self) -> None:
+    def shut_down(self, how: signal.Signals = signal.SIGINT) -> None:
+        """End the server: with SIGINT it closes its connections, with SIGQUIT it leaves as after a crash."""
         if self.process:
-            self.process.send_signal(signal.SIGINT)  # "fast": closes its connections
+            self.process.send_signal(how)
             self.process.wait(30)
+
+    def stop(self) -> None:
+        self.shut_down()
         shutil.rmtree(self.folder)
 
 

@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from hydra_plugins.hydra_trial import load_result
 
 from ._liveness import Owner, owner_is_gone
+from ._patience import patiently
 from ._stop import INTERRUPTED, is_put_back, stop_reason
 from ._storage import is_sqlite, queue_lock
 
@@ -73,8 +74,13 @@ class TrialQueue:
         Returns:
             how many trials are waiting now.
         """
+        return patiently(self._fill)
+
+    def _fill(self) -> int:
+        # Not patient inside: a server that was restarted has forgotten the lock.
+        storage: BaseStorage = getattr(self.storage, "impatient", self.storage)
         with self._lock:
-            trials = self.trials()
+            trials = storage.get_all_trials(self.study_id, deepcopy=False)
             waiting = sum(trial.state is TrialState.WAITING for trial in trials)
             if waiting:
                 return waiting
@@ -83,7 +89,7 @@ class TrialQueue:
             chunk = max(8, 2 * self.search.n_jobs)
             new += [create_trial(state=TrialState.WAITING)] * max(0, min(missing, chunk) - len(new))
             for trial in new:
-                self.storage.create_new_trial(self.study_id, template_trial=trial)
+                storage.create_new_trial(self.study_id, template_trial=trial)
             return len(new)
 
     def _retries(self, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:

@@ -12,6 +12,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
 
 from ._database import PostgresLock, check_reachable, masked
+from ._patience import patient, patiently
 from ._search_space import bad_input
 
 if TYPE_CHECKING:
@@ -91,10 +92,14 @@ def open_storage(storage: "str | Plain") -> BaseStorage:
     Databases are wrapped in Optuna's cache here, once: each `Study` would else wrap them anew, and a new cache knows no
     trial to store a parameter of until it has read the whole study.
     """
-    if is_postgresql(storage):
+    if not is_postgresql(storage):
+        return get_storage(_open(storage))
+
+    def open_alone() -> BaseStorage:
         with PostgresLock(url_of(storage)):  # of two processes that make the tables at once, one would fail
             return get_storage(_open(storage))
-    return get_storage(_open(storage))
+
+    return patient(patiently(open_alone))
 
 
 def _open(storage: "str | Plain") -> BaseStorage:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_LOOKS = 0.5
+SECONDS_TO_END = 5.0
 # After the last trial, launchers get so long to return.
 GRACE = 30.0
 
@@ -45,7 +46,7 @@ class Watch:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> bool:
         self._done.set()
-        self._thread.join()
+        self._thread.join(SECONDS_TO_END)  # it may be waiting for a database
         # The launcher did not come back after the last trial: the interrupt was ours, not the user's.
         return self.gave_up and kind is KeyboardInterrupt
 

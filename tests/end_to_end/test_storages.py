@@ -21,7 +21,7 @@ from hydra_plugins.hydra_optuna_async_sweeper._liveness import SILENCE
 from hydra_plugins.hydra_optuna_async_sweeper._queue import TrialQueue
 from hydra_plugins.hydra_optuna_async_sweeper._search import Search
 from hydra_plugins.hydra_optuna_async_sweeper._storage import open_storage
-from tests.conftest import RunApp, command, end_group, environment, wait_for
+from tests.conftest import RunApp, StartApp, command, end_group, environment, wait_for
 from tests.postgresql import PASSWORD, PostgreSQLServer, server_programs
 from tests.studies import finished, running, states, trials_of
 
@@ -38,7 +38,8 @@ StartOn = Callable[..., subprocess.Popen[str]]
 def opened(where: str | dict[str, str]) -> Iterator[BaseStorage]:
     storage = open_storage(where)
     yield storage
-    if isinstance(backend := getattr(storage, "_backend", None), RDBStorage):
+    impatient = getattr(storage, "impatient", storage)
+    if isinstance(backend := getattr(impatient, "_backend", None), RDBStorage):
         backend.remove_session()
         backend.engine.dispose()
 
@@ -200,6 +201,27 @@ def test_trial_of_a_killed_machine_is_put_back_after_its_silence(
     assert (trials[3].user_attrs["retry_of"], trials[3].params) == (0, lost.params)
 
 
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["restart", "crash"])
+def test_search_waits_for_a_database_that_is_restarted(
+    start_app: StartApp, server: PostgreSQLServer, how: signal.Signals
+) -> None:
+    url = server.new_database()
+    arguments = [f"hydra.sweeper.storage={url}", "hydra.sweeper.n_trials=30", "seconds=0.2"]
+    search = start_app("tracked.py", *PLAIN, *JOBLIB, *arguments)
+    wait_for(lambda: len(finished(trials_of(url))) >= 4, 60, "the first trials")
+    server.shut_down(how)
+    time.sleep(2)
+    assert search.poll() is None
+    server.start_again()
+    output = search.communicate(timeout=60)[0]
+    assert search.returncode == 0, output
+    assert "The study's database can't be reached, waiting for it" in output and "Traceback" not in output
+    assert "The study's database is back" in output
+    trials = trials_of(url)
+    assert Counter(trial.state for trial in trials if "lost" not in trial.user_attrs) == {TrialState.COMPLETE: 30}
+    assert not any(trial.state in (TrialState.RUNNING, TrialState.WAITING) for trial in trials)
+
+
 def test_machines_that_fill_the_queue_at_the_same_moment_keep_to_the_budget(
     server: PostgreSQLServer, tmp_path: Path
 ) -> None:
@@ -219,7 +241,7 @@ def test_machines_that_fill_the_queue_at_the_same_moment_keep_to_the_budget(
 def fill_when_both_are_there(queue: TrialQueue, both: threading.Barrier) -> None:
     both.wait()
     queue.fill()
-    queue.storage._backend.remove_session()  # this thread's
+    queue.storage.remove_session()  # this thread's
 
 
 def search_in(folder: Path, name: str, url: str) -> Search:
