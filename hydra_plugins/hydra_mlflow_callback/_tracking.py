@@ -5,6 +5,7 @@ import gc
 import logging
 import os
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
@@ -105,12 +106,27 @@ def absolute_uri(uri: str) -> str:
 
 def database_lock(uri: str) -> AbstractContextManager[object]:
     """Return the lock under which a SQLite file is made: two processes that make one at once ruin it."""
-    match = re.match(r"sqlite:///(.+?)(\?|$)", uri)
-    if not match:
+    path = sqlite_file(uri)
+    if path is None:
         return nullcontext()
-    path = Path(match[1])
     path.parent.mkdir(parents=True, exist_ok=True)
     return FileLock(f"{path}.lock", timeout=120)
+
+
+def check_file_is_here(uri: str) -> None:
+    """Raise ValueError if the store is a SQLite file that this machine does not have."""
+    path = sqlite_file(uri)
+    if path is not None and not path.exists():
+        raise ValueError(
+            f"mlflow.tracking_uri: must be where all workers reach it, got {uri}, which is not there on "
+            f"{socket.gethostname()}. Put it on a shared disk, or start a server: mlflow=server mlflow.tracking_uri=http://..."
+        )
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """Return the file of a SQLite store; None for others, and for a database in memory."""
+    match = re.match(r"sqlite:///(.+?)(\?|$)", uri)
+    return Path(match[1]) if match else None
 
 
 def ui_command(settings: Settings) -> str:

@@ -62,6 +62,16 @@ class MLflowCallback(Callback):
             with reaching(self.settings):
                 self.search = open_search(self.settings, config)
 
+    def on_worker_start(self) -> None:
+        """Refuse, by ValueError, a worker on a machine that does not see the store: its SQLite would make a new one.
+
+        Called by sweepers that know of it. A server that is away is waited for, as ever.
+        """
+        if self.settings:
+            from ._tracking import check_file_is_here
+
+            check_file_is_here(self.settings.tracking_uri)
+
     def on_job_start(self, config: "DictConfig", **kwargs: Any) -> None:
         """Open the job's run and make it the active one, so that `mlflow.log_*` in the job lands there."""
         if self.settings:

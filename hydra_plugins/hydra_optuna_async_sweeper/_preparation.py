@@ -83,6 +83,7 @@ def prepare_search(
         deadline=deadline_of(values["timeout"]),
         target=target_of(values["target"], directions),
         report=bool(values["report"]),
+        devices=devices_of(values["devices"]),
     )
 
 
@@ -182,6 +183,16 @@ def target_of(target: object, directions: Sequence[str]) -> float | None:
         remedy = "Leave it null, and bound the search by n_trials or timeout."
         raise bad_input("hydra.sweeper.target", target, "needs a single objective", remedy)
     return float(target)
+
+
+def devices_of(devices: object) -> tuple[str, ...] | None:
+    """Return the GPUs to share out; none for those that each worker sees."""
+    if devices is None or devices == "auto":
+        return None if devices is None else ()
+    if not isinstance(devices, list) or not devices or any(isinstance(name, (bool, float)) for name in devices):
+        rule = "must be null, auto, or a list of GPUs"
+        raise bad_input("hydra.sweeper.devices", devices, rule, "Set hydra.sweeper.devices=auto, or =[0,1].")
+    return tuple(map(str, devices))
 
 
 def as_tuple(value: object) -> tuple[str, ...]:

@@ -38,5 +38,7 @@ class Search:
     target: float | None
     # whether to write report.html and the files that go with it
     report: bool
+    # the GPUs that are shared out among the workers: their names, none for those that a worker sees; None to leave it
+    devices: tuple[str, ...] | None = None
     # the process that started the workers: they leave when it is gone
     sweeper: Owner = field(default_factory=Owner.me)

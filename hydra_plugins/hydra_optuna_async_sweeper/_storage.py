@@ -130,6 +130,14 @@ def url_of(storage: "str | Plain") -> str:
     return storage if isinstance(storage, str) else str(storage.get("url", ""))
 
 
+def file_of(storage: "str | Plain") -> Path | None:
+    """Return the file of a storage that is one: a journal's or SQLite's; None for a server."""
+    if isinstance(storage, str) or "url" in storage:
+        url = url_of(storage)
+        return Path(url.removeprefix("sqlite:///")) if is_sqlite(url) else None
+    return Path(str(storage["journal"])) if "journal" in storage else None
+
+
 def is_postgresql(storage: "str | Plain") -> bool:
     """Tell whether the study is in a server that workers without a common disk may share."""
     return url_of(storage).startswith("postgresql")

@@ -25,6 +25,7 @@ from ._storage import described, open_storage
 from ._termination import terminable
 from ._watch import Watch
 from ._worker import Worker
+from ._worker_preflight import CantStart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,8 +92,8 @@ class Sweep:
             log.info(f"Resuming with {finished} finished trials of {self.search.n_trials}")
         report = self._report()
         try:
-            with terminable(), Watch(self.search, queue, report):
-                self._launch_until_complete(queue)
+            with terminable(), Watch(self.search, queue, report) as watch:
+                self._launch_until_complete(queue, watch)
         except (KeyboardInterrupt, SystemExit):
             self._put_back_own(queue)
             command = resume_command(sys.argv, self.search, has_knob="study_name" in self.worker.config)
@@ -117,16 +118,16 @@ class Sweep:
 
         return Report(facts_of(self.search, self.worker.config), Path(self.search.sweep_dir))
 
-    def _launch_until_complete(self, queue: TrialQueue) -> None:
+    def _launch_until_complete(self, queue: TrialQueue, watch: Watch) -> None:
         fruitless, before = 0, -1
         while not self._is_complete(queue):
             done = sum(trial.state.is_finished() for trial in queue.trials())
             fruitless = fruitless + 1 if done == before else 0
             before = done
-            error = self._launch(queue)
+            error = self._launch(queue, watch)
             queue.close_lost()
             if error and fruitless >= FRUITLESS_LAUNCHES:
-                raise error
+                raise self._ended_at_start(error)
             if error:
                 reason = str(error).partition("\n")[0] or type(error).__name__
                 log.warning(f"A worker was lost ({reason}); its trial is put back.")
@@ -143,7 +144,7 @@ class Sweep:
             queue.close_lost()
             time.sleep(0.2)
 
-    def _launch(self, queue: TrialQueue) -> Exception | None:
+    def _launch(self, queue: TrialQueue, watch: Watch) -> Exception | None:
         """Launch the workers and wait for them. Returns what the launcher raised, if it did."""
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=item_context(self.worker.hydra_context),
@@ -156,12 +157,27 @@ class Sweep:
         missing = max(1, self.search.n_jobs - len(self._running_own(queue)))
         items: list[list[str]] = [[] for _ in range(missing)]
         try:
-            returns: Sequence[JobReturn] = launcher.launch(items, initial_job_idx=0)
+            with watch.launching(missing):
+                returns: Sequence[JobReturn] = launcher.launch(items, initial_job_idx=0)
         except Exception as error:  # each launcher has its own for a dead worker
             return error
-        for worker in returns:
-            _ = worker.return_value  # raises what ended a worker
+        try:
+            for worker in returns:
+                _ = worker.return_value  # raises what ended a worker
+        except CantStart as error:
+            if not self._is_complete(queue):
+                raise SystemExit(str(error)) from None
+            log.warning(str(error))  # others could
         return None
+
+    def _ended_at_start(self, error: Exception) -> SystemExit:
+        launcher = self.worker.config.hydra.runtime.choices.get("hydra/launcher")
+        reason = str(error).strip().rpartition("\n")[2]
+        return SystemExit(
+            f"hydra/launcher={launcher}: the workers end again and again before they have finished a trial "
+            f"({type(error).__name__}: {reason}). See that code, packages and configuration are there for them too, "
+            "and enough memory."
+        )
 
     def _running_own(self, queue: TrialQueue) -> list[Owner]:
         """Return the workers of this sweep that run a trial now."""

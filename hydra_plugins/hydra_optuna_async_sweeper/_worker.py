@@ -22,6 +22,7 @@ from hydra_plugins.hydra_trial import RESULT_FILE, InvalidObjective, objective_v
 from ._composition import Composer
 from ._custom_space import load_custom_space
 from ._database import masked
+from ._devices import take_device
 from ._domain import override_text
 from ._liveness import SECONDS_BETWEEN_BEATS
 from ._pruner import make_pruner
@@ -31,6 +32,7 @@ from ._space_entries import parse_space
 from ._stop import INTERRUPTED
 from ._storage import open_storage
 from ._termination import Terminated, terminable
+from ._worker_preflight import check_worker
 
 if TYPE_CHECKING:
     from hydra.types import HydraContext, TaskFunction
@@ -61,7 +63,14 @@ class Worker:
     task_function: "TaskFunction"
 
     def __call__(self, _: "DictConfig") -> int:
-        """Run trials until none is left, or this process alone is told to end. Returns how many."""
+        """Run trials until none is left, or this process alone is told to end. Returns how many.
+
+        Raises:
+            CantStart: this machine does not see what a worker needs.
+        """
+        check_worker(self.search, self.hydra_context.callbacks.callbacks)
+        if self.search.devices is not None:
+            take_device(self.search.devices, Path(self.search.sweep_dir))
         storage = open_storage(self.search.storage)
         runner = TrialRunner(self, storage)
         queue = TrialQueue(self.search, storage)

@@ -10,9 +10,13 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from hydra_plugins.hydra_joblib_launcher.config import JobLibLauncherConf
 from hydra_plugins.hydra_optuna_sweeper.config import OptunaSweeperConf
-from omegaconf import MISSING
+from omegaconf import MISSING, OmegaConf
+
+from ._devices import gpu_count
 
 PROVIDER = "hydra_optuna_async_sweeper"
+
+OmegaConf.register_resolver("gpu_count", gpu_count, replace=True)
 
 
 @dataclass
@@ -69,6 +73,10 @@ class OptunaAsyncSweeperConf(OptunaSweeperConf):
 
     # Also try the configuration's own values first
     enqueue_defaults: bool = False
+
+    # GPUs, one for each worker: `auto` for those that the worker sees, or a list of them as in CUDA_VISIBLE_DEVICES.
+    # null: every worker sees them all. `n_jobs=${gpu_count:}` starts as many workers as there are GPUs
+    devices: Any = None
 
     # Write report.html, trials.csv, summary.md and best.txt into the sweep directory
     report: bool = True

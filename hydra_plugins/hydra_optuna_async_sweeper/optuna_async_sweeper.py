@@ -25,6 +25,7 @@ class OptunaAsyncSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Run the search to its end. Bad input, a failed or an interrupted search end the program by SystemExit."""
+        from ._patience import DatabaseGone
         from ._preparation import prepare_search
         from ._search_space import BadInput
         from ._sweep import Sweep
@@ -34,7 +35,10 @@ class OptunaAsyncSweeper(Sweeper):
             sweep = Sweep.open(search, self._config, self._context, self._task_function)
         except BadInput as error:
             raise SystemExit(str(error)) from None
-        sweep.run()
+        try:
+            sweep.run()
+        except DatabaseGone as error:
+            raise SystemExit(f"{error}\nNothing is lost: when it is back, the same study_name goes on.") from None
 
     def _checked_before(self) -> "Search | None":
         """Return what the preflight callback has prepared, if there is one."""

@@ -68,3 +68,20 @@ def test_trial_of_a_killed_submitit_worker_is_put_back(start_app: StartApp, tmp_
     assert trials[victim.number].user_attrs["lost"] == "worker lost"
     (again,) = [trial for trial in finished(trials) if trial.user_attrs.get("retry_of") == victim.number]
     assert again.params == victim.params
+
+
+@pytest.mark.parametrize("launcher", ["joblib", "submitit"])
+def test_each_worker_keeps_a_device_of_its_own(run_app: RunApp, tmp_path: Path, sweep: Path, launcher: str) -> None:
+    own = SEARCH[2:3] + SEARCH[4:] if launcher == "submitit" else ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    # submitit's local launcher says which GPUs its workers see, by their number
+    own = tuple("hydra.launcher.gpus_per_node=2" if "gpus_per_node" in line else line for line in own)
+    jobs = ("n_trials=8", "n_jobs=${gpu_count:}", "devices=auto")
+    arguments = (*own, *(f"hydra.sweeper.{line}" for line in jobs))
+    done = run_app("devices.py", "--multirun", *arguments, env={"CUDA_VISIBLE_DEVICES": "4,5"})
+    assert done.returncode == 0, done.stderr
+    seen: dict[int, set[str]] = {}
+    for trial in trials_of(sweep):
+        device = (sweep / str(trial.number) / "device.txt").read_text()
+        seen.setdefault(trial.user_attrs["worker"]["pid"], set()).add(device)
+    expected = ["0", "1"] if launcher == "submitit" else ["4", "5"]
+    assert sorted(seen.values(), key=min) == [{device} for device in expected]

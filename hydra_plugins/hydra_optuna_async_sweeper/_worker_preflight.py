@@ -1,0 +1,44 @@
+"""Does a worker see what it needs? It may run on another machine than the sweeper."""
+
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ._storage import described, file_of
+
+if TYPE_CHECKING:
+    from hydra.experimental.callback import Callback
+
+    from ._search import Search
+
+
+class CantStart(Exception):
+    """A worker can't reach the study, the sweep directory or the tracking store. The message says which and where."""
+
+
+def check_worker(search: "Search", callbacks: Iterable["Callback"]) -> None:
+    """Look before the first trial. A callback is asked if it has a method `on_worker_start()`, which may refuse.
+
+    Raises:
+        CantStart: something is not there, as seen from this machine.
+    """
+    host = socket.gethostname()
+    if not Path(search.sweep_dir).is_dir():
+        raise CantStart(
+            f"hydra.sweep.dir: must be on a disk that all workers share, got {search.sweep_dir}, which is not there on "
+            f"{host}. Set hydra.sweep.dir, and start in a folder that every machine sees."
+        )
+    file = file_of(search.storage)
+    if file is not None and not file.exists():
+        raise CantStart(
+            f"hydra.sweeper.storage: must be where all workers reach it, got {described(search.storage)}, which is not "
+            f"there on {host}. Put it on a shared disk, or set storage=postgresql."
+        )
+    for callback in callbacks:
+        on_worker_start = getattr(callback, "on_worker_start", None)
+        if on_worker_start is not None:
+            try:
+                on_worker_start()
+            except ValueError as error:
+                raise CantStart(str(error)) from error

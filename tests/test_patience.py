@@ -1,0 +1,54 @@
+"""What is waited for, and what is not."""
+
+import pytest
+from optuna.exceptions import StorageInternalError
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from hydra_plugins.hydra_optuna_async_sweeper import _patience
+from hydra_plugins.hydra_optuna_async_sweeper._patience import DatabaseGone, patiently
+
+
+def refused() -> OperationalError:
+    return OperationalError("select 1", {}, Exception("connection refused\nIs the server running?"))
+
+
+def test_call_is_made_again_until_the_server_is_back(caplog: pytest.LogCaptureFixture) -> None:
+    inside = StorageInternalError("during the commit")
+    inside.__cause__ = refused()
+    answers: list[Exception | int] = [refused(), inside, 5]
+
+    def call() -> int:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    caplog.set_level("INFO")
+    assert patiently(call) == 5
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert caplog.messages[0] == "The study's database can't be reached, waiting for it: connection refused"
+
+
+def test_server_that_stays_away_is_given_up_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_patience, "SECONDS_OF_PATIENCE", 0.1)
+
+    def call() -> None:
+        raise refused()
+
+    with pytest.raises(DatabaseGone, match="connection refused"):
+        patiently(call)
+
+
+@pytest.mark.parametrize(
+    "error", [IntegrityError("insert", {}, Exception("twice")), StorageInternalError("no cause"), KeyError()]
+)
+def test_other_errors_are_not_waited_for(error: Exception) -> None:
+    calls = []
+
+    def call() -> None:
+        calls.append(1)
+        raise error
+
+    with pytest.raises(type(error)):
+        patiently(call)
+    assert len(calls) == 1

@@ -1,0 +1,56 @@
+"""What a worker on another machine would miss."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hydra.experimental.callback import Callback
+
+from hydra_plugins.hydra_mlflow_callback.mlflow_callback import MLflowCallback
+from hydra_plugins.hydra_optuna_async_sweeper._search import Search
+from hydra_plugins.hydra_optuna_async_sweeper._worker_preflight import CantStart, check_worker
+
+
+@pytest.fixture
+def search(tmp_path: Path) -> Search:
+    (tmp_path / "journal.log").touch()
+    return Search(
+        study_name="s", storage={"journal": str(tmp_path / "journal.log")}, directions=("maximize",), n_trials=3,
+        n_jobs=2, sweep_dir=str(tmp_path), sampler={}, pruner=None, space={}, fixed=(),
+        bases={}, custom_search_space=None,
+        points=(), max_failure_rate=1.0, max_retries=1, deadline=None, target=None, report=False,
+    )  # fmt: skip
+
+
+def tracking(uri: str) -> list[Callback]:
+    return [MLflowCallback(tracking_uri=uri, experiment_name="e", run_name="r")]
+
+
+def test_worker_that_sees_everything_starts(search: Search, tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").touch()
+    check_worker(search, [Callback(), *tracking(f"sqlite:///{tmp_path}/mlflow.db"), *tracking("http://127.0.0.1:9")])
+
+
+@pytest.mark.parametrize(
+    ("changed", "key"),
+    [
+        ({"sweep_dir": "/absent/search"}, "hydra.sweep.dir"),
+        ({"storage": {"journal": "/absent/journal.log"}}, "hydra.sweeper.storage"),
+        ({"storage": "sqlite:////absent/study.db"}, "hydra.sweeper.storage"),
+        (
+            {"storage": {"_target_": "optuna.storages.RDBStorage", "url": "sqlite:////absent/s.db"}},
+            "hydra.sweeper.storage",
+        ),
+    ],
+)
+def test_worker_that_does_not_see_a_folder_or_file_is_refused(
+    search: Search, changed: dict[str, str], key: str
+) -> None:
+    with pytest.raises(CantStart, match=f"{key}: must be .* which is not there on "):
+        check_worker(replace(search, **changed), [])
+
+
+def test_worker_that_does_not_see_the_tracking_database_is_refused(search: Search, tmp_path: Path) -> None:
+    with pytest.raises(CantStart, match=r"mlflow.tracking_uri: must be .* which is not there on "):
+        check_worker(search, tracking("sqlite:////absent/mlflow.db"))
+    assert not Path("/absent").exists()
