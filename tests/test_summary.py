@@ -41,9 +41,10 @@ def test_without_direction_there_is_no_best() -> None:
 def test_best_parameters_are_the_searched_ones_without_what_the_command_line_fixed() -> None:
     summary = summarize([job(0, 0.7, overrides=("model.depth=3", "n_trials=5"))], settings("maximize"), ["n_trials"])
     assert summary.params == {"best_model.depth": "3"}
-    assert summary.metrics["best_accuracy"] == summary.metrics["best_value"] == 0.7
+    assert summary.metrics["best_value"] == 0.7
     assert summary.tags["best.run_id"] == "id0"
-    assert "| trial-0 | 0.7 | 3 |" in summary.tags["mlflow.note.content"]
+    assert "| trial-0 | 0.7 | 3 |" in summary.note
+    assert summary.links == "Best runs: [trial-0](#/experiments//runs/id0)"
 
 
 def test_search_without_a_single_job_is_summarized_too() -> None:

@@ -120,14 +120,21 @@ def new_record(
         number=number,
         start_time=now(),
         params=params_of(resolved, settings.exclude_params),
-        tags=dict(settings.tags),
+        tags=choices_of(config, settings) | dict(settings.tags),
         overrides=[hide_password(line) for line in config.hydra.overrides.task],
     )
     if search is not None and in_search:
         record.parent_run_id = search.run_id
-        record.tags |= search.tags | {"mlflow.parentRunId": search.run_id}
+        record.tags |= search.tags | {"mlflow.parentRunId": search.run_id, "study_name": settings.run_name}
     record.tags["hydra.job.key"] = record.key
     return record
+
+
+def choices_of(config: "DictConfig", settings: Settings) -> dict[str, str]:
+    """Return what the job took from each config group, `model: svm`, as tags: its parent does not have them."""
+    chosen = {str(group): option for group, option in config.hydra.runtime.choices.items() if option is not None}
+    left_out = tuple(group for group in chosen if group.startswith("hydra/") or group in settings.exclude_params)
+    return {clean_key(group): str(option) for group, option in chosen.items() if group not in left_out}
 
 
 def task_config(config: "DictConfig") -> dict[str, object]:

@@ -44,6 +44,7 @@ def conclude(settings: Settings, record: JobRecord, directory: Path, outcome: Ou
             log.warning("%s is no record of metrics: %s", metrics_file, error)
     if record.number is not None:
         results["trial_number"] = float(record.number)
+    results["duration_seconds"] = (record.end_time - record.start_time) / 1000
     last_step = max((step for *_, step in record.metrics), default=-1)
     for key, value in results.items():
         record.metrics.append((key, value, record.end_time, max(last_step, 0)))

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from ._curve import best_curve
 from ._delivery import deliver, log_values
 from ._outcome import conclude, outcome_of_lost
-from ._payload import clean_key, hide_password, now, shorten
+from ._payload import MAX_TAG_LENGTH, clean_key, hide_password, now, shorten
 from ._record import JobRecord, SearchRecord, load_search, records_below
 from ._settings import Settings
 from ._summary import Summary, summarize
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SEARCH_KEY = "hydra.search.key"
+SUMMARY_FILE = "summary.md"
 LOCK_FILE = ".mlflow_search.lock"
 Jobs = list[tuple[Path, JobRecord]]
 
@@ -135,14 +137,25 @@ def close_parent(search: SearchRecord, summary: Summary, directory: Path) -> Non
         if run.info.run_id not in elsewhere:
             client.set_terminated(run.info.run_id, "KILLED")
     metrics = [(clean_key(key), value, now(), 0) for key, value in summary.metrics.items()]
+    metrics += best_curve([record for _, record in records_below(directory, search.run_id)], settings)
     # MLflow never changes a parameter: after a resume, a better one is written as a tag.
     known = client.get_run(search.run_id).data.params
     params = {key: value for key, value in summary.params.items() if key not in known}
     changed = {key: value for key, value in summary.params.items() if known.get(key, value) != value}
-    log_values(client, search.run_id, metrics, params, summary.tags | changed)
+    log_values(client, search.run_id, metrics, params, summary.tags | changed | description(directory, summary))
     if settings.log_artifacts:
         for path in sorted(directory.iterdir()):
             if path.is_file() and not path.name.startswith("."):
                 client.log_artifact(search.run_id, str(path))
         client.log_text(search.run_id, summary.text, "best_trial.txt")
     client.set_terminated(search.run_id, search.status)
+
+
+def description(directory: Path, summary: Summary) -> dict[str, str]:
+    """Return the tag with the parent's description: what the sweeper has written in summary.md, else our own table."""
+    try:
+        text = (directory / SUMMARY_FILE).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        text = summary.note
+    links = f"\n\n{summary.links}" if summary.links else ""
+    return {"mlflow.note.content": shorten(text.rstrip(), MAX_TAG_LENGTH - len(links)) + links}

@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ._payload import MAX_TAG_LENGTH, clean_key, shorten
+from ._payload import clean_key
 from ._record import JobRecord
 from ._settings import Settings
 
 TABLE_ROWS = 10
+LINKS = 5
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,9 @@ class Summary:
     params: dict[str, str]
     tags: dict[str, str]
     text: str
+    # Markdown for the parent's description: a table, and links to the best runs
+    note: str
+    links: str
 
 
 def summarize(records: Sequence[JobRecord], settings: Settings, fixed_keys: Sequence[str]) -> Summary:
@@ -34,17 +38,15 @@ def summarize(records: Sequence[JobRecord], settings: Settings, fixed_keys: Sequ
     if len(settings.directions) == 1 and best:
         first = best[0]
         params = {clean_key(f"best_{key}"): value for key, value in swept(first, fixed_keys).items()}
-        metrics |= {f"best_{settings.metrics[0]}": first.values[0], "best_value": first.values[0]}
+        metrics["best_value"] = first.values[0]  # and as best_<metric>, a curve
         tags |= {"best.trial": first.name} | ({"best.run_id": first.run_id} if first.run_id else {})
     elif best:
-        pick = {"maximize": max, "minimize": min}
-        for i, (name, direction) in enumerate(zip(settings.metrics, settings.directions, strict=True)):
-            metrics[f"best_{name}"] = pick[direction](record.values[i] for record in best)
         lines.append(f"Best trials, none of which beats another in everything: {len(best)}")
     for record in best[:TABLE_ROWS]:
         lines += describe(record, settings, fixed_keys)
-    tags["mlflow.note.content"] = shorten(note(records, best, settings, fixed_keys, lines[0]), MAX_TAG_LENGTH)
-    return Summary(metrics=metrics, params=params, tags=tags, text="\n".join(lines) + "\n")
+    table = note(records, best, settings, fixed_keys, lines[0])
+    shown = ranked(records, settings.directions[0]) if len(settings.directions) == 1 else best
+    return Summary(metrics, params, tags, "\n".join(lines) + "\n", table, links(shown[:LINKS], settings))
 
 
 def best_records(records: Sequence[JobRecord], directions: Sequence[str]) -> list[JobRecord]:
@@ -91,6 +93,13 @@ def note(
         params = swept(record, fixed_keys)
         rows.append([record.name, *(f"{v:.6g}" for v in record.values), *(params.get(key, "") for key in keys)])
     return f"{counts}\n\n" + "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def links(best: Sequence[JobRecord], settings: Settings) -> str:
+    """Return a line of Markdown that leads from the parent's page to those of the best runs."""
+    page = f"#/experiments/{settings.experiment_id}/runs"
+    found = [f"[{record.name}]({page}/{record.run_id})" for record in best if record.run_id]
+    return f"Best runs: {', '.join(found)}" if found else ""
 
 
 def ranked(records: Sequence[JobRecord], direction: str) -> list[JobRecord]:

@@ -2,11 +2,14 @@
 
 import logging
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import OmegaConf
+
+from hydra_plugins.hydra_trial import every
 
 from ._settings import Settings, check_register_model, stop
 
@@ -35,9 +38,10 @@ class MLflowCallback(Callback):
         self.settings = Settings.from_options(plain) if enabled else None
         self.search: SearchRecord | None = None
         self._job: JobRun | None = None
+        self._live: ExitStack | None = None
 
     def __getstate__(self) -> dict[str, Any]:  # Any: pickle's own type
-        return self.__dict__ | {"_job": None}
+        return self.__dict__ | {"_job": None, "_live": None}
 
     def on_run_start(self, config: "DictConfig", **kwargs: Any) -> None:
         """Make sure that there is something to record to, before the job starts."""
@@ -55,12 +59,16 @@ class MLflowCallback(Callback):
                 f"save_model=true mlflow.register_model={self.settings.register_model}"
             )
         if self.settings:
+            from ._curve import SECONDS_BETWEEN_LOOKS, LiveCurve
             from ._search_run import open_search
             from ._tracking import open_experiment, reaching
 
             self.settings = open_experiment(self.settings)
             with reaching(self.settings):
                 self.search = open_search(self.settings, config)
+            curve = LiveCurve(self.search, Path(config.hydra.sweep.dir).absolute())
+            self._live = ExitStack()
+            self._live.enter_context(every(SECONDS_BETWEEN_LOOKS, curve.show, "mlflow-curve"))
 
     def on_worker_start(self) -> None:
         """Refuse, by ValueError, a worker on a machine that does not see the store: its SQLite would make a new one.
@@ -95,6 +103,8 @@ class MLflowCallback(Callback):
     def on_multirun_end(self, config: "DictConfig", **kwargs: Any) -> None:
         """Deliver what could not be sent before, close what was left open, and say what was best."""
         error = sys.exc_info()[1]  # Hydra calls this in a `finally`
+        if self._live:
+            self._live.close()
         if self.search:
             from ._search_run import Undelivered, close_search
 

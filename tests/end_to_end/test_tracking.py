@@ -51,7 +51,15 @@ def test_every_job_is_a_nested_run_of_its_number(run_app: RunApp, tmp_path: Path
         assert {".hydra/config.yaml", ".hydra/config_resolved.yaml", ".hydra/overrides.yaml", "tracked.log"} <= files
         record = json.loads((tmp_path / "multirun/search" / str(i) / ".mlflow_run.json").read_text())
         assert record["run_id"] == run.info.run_id
+        assert run.data.tags["study_name"] == "search" and run.data.tags["kind"] == "plain"
+        assert (run.data.metrics["trial_number"], run.data.metrics["duration_seconds"] > 0) == (i, True)
+    assert not {"study_name", "kind"} & recorded.parent.data.tags.keys(), "a filter by them must drop the parent"
+    curve = recorded.client.get_metric_history(recorded.parent.info.run_id, "best_score")
+    assert [point.step for point in curve] == [1, 2, 3, 4]
+    assert [point.value for point in curve] == sorted(point.value for point in curve)
     assert recorded.parent.data.metrics["best_score"] == best
+    best_run = recorded.parent.data.tags["best.run_id"]
+    assert f"/runs/{best_run})" in recorded.parent.data.tags["mlflow.note.content"]
     assert recorded.parent.data.params["best_x"] in {run.data.params["x"] for run in recorded.children.values()}
     assert f"Best trial: {recorded.parent.data.tags['best.trial']}, score: {best:.6g}" in done.stdout
     assert "mlflow ui --backend-store-uri sqlite:///mlflow.db" in done.stdout
