@@ -157,5 +157,5 @@ def description(directory: Path, summary: Summary) -> dict[str, str]:
         text = (directory / SUMMARY_FILE).read_text(encoding="utf-8")
     except FileNotFoundError:
         text = summary.note
-    links = f"\n\n{summary.links}" if summary.links else ""
-    return {"mlflow.note.content": shorten(text.rstrip(), MAX_TAG_LENGTH - len(links)) + links}
+    links = f"{summary.links}\n\n" if summary.links else ""  # first: MLflow folds what is long
+    return {"mlflow.note.content": links + shorten(text, MAX_TAG_LENGTH - len(links))}
