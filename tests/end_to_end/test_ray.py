@@ -1,0 +1,126 @@
+"""The asynchronous sweeper on Ray: on this machine, and on a cluster of two nodes of which one is killed."""
+
+import os
+import re
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+from optuna.trial import TrialState
+
+from tests.conftest import ROOT, RunApp, StartApp, wait_for
+from tests.ray_cluster import RayCluster, is_installed, settings
+from tests.recorded import Recorded
+from tests.studies import finished, running, states, trials_of
+
+pytestmark = pytest.mark.slow
+
+LOCAL = OmegaConf.load(ROOT / "conf/hydra/launcher/ray.yaml")
+LOCAL.ray.init.num_cpus = 2
+LOCAL.ray.init.object_store_memory = 100_000_000
+
+
+def launcher(**init: object) -> list[str]:
+    """Return the overrides of conf/hydra/launcher/ray.yaml, for applications without it."""
+    options = OmegaConf.merge(LOCAL.ray, {"init": init})
+    return [
+        "hydra/launcher=ray", "hydra.sweeper.n_jobs=2",
+        *(f"+hydra.launcher.ray.{part}.{key}={'null' if value is None else value}" for part in options
+          for key, value in options[part].items() if (part, key) != ("init", "address")),
+        f"hydra.launcher.ray.init.address={options.init.address}",
+    ]  # fmt: skip
+
+
+SEARCH = ("--multirun", "--config-name=asynchronous")
+
+
+@pytest.fixture(autouse=True)
+def ray() -> None:
+    if not is_installed():
+        reason = "pip install 'hydra-ray-launcher>=1.4.0rc3,<1.5'"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+
+
+@pytest.fixture
+def cluster() -> Iterator[RayCluster]:
+    started = RayCluster()
+    try:
+        started.start()
+        yield started
+    finally:
+        started.stop()
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    return tmp_path / "multirun/search"
+
+
+def test_search_on_ray_runs_each_trial_once(run_app: RunApp, tmp_path: Path, sweep: Path) -> None:
+    arguments = [*SEARCH, *launcher(), "hydra.sweeper.n_trials=12", "seconds=0.1"]
+    done = run_app("tracked.py", *arguments, env=settings())
+    assert done.returncode == 0, done.stdout + done.stderr
+    trials = trials_of(sweep)
+    assert states(trials) == dict.fromkeys(range(12), "COMPLETE")
+    assert len({trial.user_attrs["worker"]["pid"] for trial in trials}) == 2
+    assert Recorded(tmp_path).statuses() == {f"trial-{i}": "FINISHED" for i in range(12)}
+    assert sorted(set(map(int, re.findall(r"\t#(\d+) :", done.stdout)))) == list(range(12)), "the workers are heard"
+
+
+def test_ray_gives_each_worker_its_own_device(run_app: RunApp, sweep: Path) -> None:
+    options = launcher(num_gpus=2)
+    options = [line.replace("remote.num_gpus=0", "remote.num_gpus=1") for line in options]
+    done = run_app("devices.py", "--multirun", *options, env=settings())
+    assert done.returncode == 0, done.stdout + done.stderr
+    seen: dict[int, set[str]] = {}
+    for trial in trials_of(sweep):
+        device = (sweep / str(trial.number) / "device.txt").read_text()
+        seen.setdefault(trial.user_attrs["worker"]["pid"], set()).add(device)
+    assert sorted(map(sorted, seen.values())) == [["0"], ["1"]]
+
+
+def test_trial_of_a_terminated_ray_worker_is_put_back(start_app: StartApp, tmp_path: Path, sweep: Path) -> None:
+    gate = tmp_path / "gate"
+    arguments = [*SEARCH, *launcher(), "hydra.sweeper.n_trials=6", f"wait_for={gate}"]
+    search = start_app("tracked.py", *arguments, "hydra.callbacks.mlflow.enabled=false", env=settings())
+    wait_for(lambda: len(list(sweep.glob("*/waiting"))) == 2, 60, "the first two jobs")
+    victim = running(trials_of(sweep))[1]
+    os.kill(victim.user_attrs["worker"]["pid"], signal.SIGTERM)
+    wait_for(lambda: "lost" in trials_of(sweep)[victim.number].user_attrs, 30, "the trial to be put back")
+    gate.touch()
+    output = search.communicate(timeout=90)[0]
+    assert search.returncode == 0, output
+    trials = trials_of(sweep)
+    assert Counter(trial.state for trial in trials) == {TrialState.COMPLETE: 6, TrialState.FAIL: 1}
+    (again,) = [trial for trial in finished(trials) if trial.user_attrs.get("retry_of") == victim.number]
+    assert again.params == victim.params
+
+
+def test_search_survives_the_death_of_a_node(
+    start_app: StartApp, cluster: RayCluster, tmp_path: Path, sweep: Path
+) -> None:
+    on_cluster = launcher(address=cluster.address, num_cpus=None, object_store_memory=None)
+    arguments = [*SEARCH, *on_cluster, "hydra.sweeper.n_trials=16", "seconds=0.3"]
+    search = start_app("tracked.py", *arguments, env=settings())
+    wait_for(lambda: len(finished(trials_of(sweep))) >= 4, 90, "the first trials")
+    on_second = {process.pid for process in cluster.processes(1)}
+    workers = {trial.user_attrs["worker"]["pid"] for trial in trials_of(sweep) if "worker" in trial.user_attrs}
+    assert len(workers) == 2 and len(workers & on_second) == 1, "one worker on each node"
+    wait_for(lambda: workers_of(sweep) & on_second, 10, "a trial on the second node")
+    cluster.kill(1)
+    output = search.communicate(timeout=120)[0]
+    assert search.returncode == 0, output
+    trials = trials_of(sweep)
+    lost = [trial for trial in trials if "lost" in trial.user_attrs]
+    assert len(finished(trials)) == 16 and len(trials) == 16 + len(lost) and len(lost) <= 1
+    assert {trial.state for trial in finished(trials)} == {TrialState.COMPLETE}
+    statuses = Counter(Recorded(tmp_path).statuses().values())
+    assert statuses == Counter(FINISHED=16, KILLED=len(lost))
+
+
+def workers_of(sweep: Path) -> set[int]:
+    """Return the processes that run a trial now."""
+    return {trial.user_attrs["worker"]["pid"] for trial in running(trials_of(sweep)) if "worker" in trial.user_attrs}

@@ -1,0 +1,103 @@
+"""A real Ray cluster of two nodes on this machine, on free ports of the loopback interface."""
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+from tests.conftest import environment
+
+OBJECT_STORE = 100_000_000  # bytes; the workers hand over next to nothing
+LIMIT = 60.0
+
+
+def settings(token: str = "a-token-of-the-tests-with-more-than-32-characters") -> dict[str, str]:
+    """Return what head, nodes and drivers must have in their environment to find each other."""
+    return {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token, "RAY_DEDUP_LOGS": "0"}
+
+
+class RayCluster:
+    """A head, and nodes with one CPU each; every node is a tree of processes that is killed as a whole."""
+
+    def __init__(self) -> None:
+        self.address = f"127.0.0.1:{free_port()}"
+        self.folder = Path(tempfile.mkdtemp(prefix="ray-"))  # short: the paths of its sockets must be
+        self.nodes: list[subprocess.Popen[bytes]] = []
+
+    def start(self, n_nodes: int = 2, n_gpus: int = 0) -> None:
+        """Start the head, which is the first node, and the others; wait until all are there."""
+        port = self.address.rpartition(":")[2]
+        head = ["--head", f"--port={port}", "--node-ip-address=127.0.0.1", "--include-dashboard=false"]
+        self._start_node(*head, f"--temp-dir={self.folder}", f"--ray-client-server-port={free_port()}", n_gpus=n_gpus)
+        for n in range(1, n_nodes):
+            self._wait_for(n)
+            self._start_node(f"--address={self.address}", n_gpus=n_gpus)
+        self._wait_for(n_nodes)
+
+    def _start_node(self, *arguments: str, n_gpus: int) -> None:
+        ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"]
+        room = ["--num-cpus=1", f"--num-gpus={n_gpus}", f"--object-store-memory={OBJECT_STORE}"]
+        with (self.folder / "nodes.log").open("ab") as output:
+            node = subprocess.Popen(
+                [*ray, *room, *arguments],
+                env=environment(settings()),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.nodes.append(node)
+
+    def _wait_for(self, n_nodes: int) -> None:
+        program = (
+            "import ray, sys; ray.init(address=sys.argv[1], logging_level=40);"
+            "print(sum(node['Alive'] for node in ray.nodes()))"
+        )
+        end = time.monotonic() + LIMIT
+        while True:
+            asked = subprocess.run(
+                [sys.executable, "-c", program, self.address],
+                env=environment(settings()), capture_output=True, text=True, timeout=LIMIT,
+            )  # fmt: skip
+            if asked.stdout.strip() == str(n_nodes):
+                return
+            if time.monotonic() > end or any(node.poll() is not None for node in self.nodes):
+                raise RuntimeError(asked.stderr + (self.folder / "nodes.log").read_text())
+            time.sleep(0.2)
+
+    def processes(self, node: int) -> list[psutil.Process]:
+        """Return the processes of a node, its workers among them."""
+        started = psutil.Process(self.nodes[node].pid)
+        return [started, *started.children(recursive=True)]
+
+    def kill(self, node: int) -> None:
+        """Let a node vanish, with all that runs on it."""
+        for process in self.processes(node):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.nodes[node].wait()
+
+    def stop(self) -> None:
+        """End whatever is left, the head last."""
+        for node in reversed(range(len(self.nodes))):
+            if self.nodes[node].poll() is None:
+                self.kill(node)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def is_installed() -> bool:
+    """Tell whether Ray and Hydra's launcher for it are there."""
+    from importlib.util import find_spec
+
+    return all(find_spec(name) for name in ("ray", "hydra_plugins.hydra_ray_launcher"))
