@@ -24,7 +24,7 @@ from ._custom_space import load_custom_space
 from ._database import masked
 from ._devices import take_device
 from ._domain import override_text
-from ._liveness import SECONDS_BETWEEN_BEATS
+from ._liveness import SECONDS_BETWEEN_BEATS, Owner
 from ._pruner import make_pruner
 from ._queue import JOB_DIR, TrialQueue
 from ._sampler import Samplers
@@ -77,16 +77,17 @@ class Worker:
         count = 0
         self.restore_log()
         gc.freeze()  # what is loaded stays; collecting it at exit would take a tenth of a second
-        with terminable() as apart:
+        with terminable(owns_process=self.search.sweeper != Owner.me()) as apart:
             try:
                 while self.is_wanted() and (trial := queue.claim()):
                     runner.run(queue, trial)
                     self.restore_log()
                     count += 1
-            except Terminated:
+            except Terminated as told:
                 if not apart:  # the sweeper runs in this process too, and is to end
                     raise
                 log.warning("This worker was told to end; its trial is put back.")
+                told.hand_on()
         return count
 
     def is_wanted(self) -> bool:
