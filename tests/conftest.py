@@ -83,8 +83,9 @@ def end_group(process: subprocess.Popen[str]) -> None:
 class MLflowServer:
     """A real `mlflow server` on a free port of the loopback interface, that can be killed and started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, store: str | None = None) -> None:
         self.folder = folder
+        self.store = store or f"sqlite:///{folder}/server.db"
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -93,7 +94,7 @@ class MLflowServer:
 
     def start(self) -> None:
         arguments = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
-        stores = ["--backend-store-uri", f"sqlite:///{self.folder}/server.db"]
+        stores = ["--backend-store-uri", self.store]
         artifacts = ["--artifacts-destination", str(self.folder / "artifacts")]
         with (self.folder / "server.log").open("a") as output:
             self.process = subprocess.Popen(

@@ -8,8 +8,11 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
+
+import pytest
 
 USER, PASSWORD = "optuna", "secret@/word"
 SETTINGS = (
@@ -105,3 +108,23 @@ def unprivileged_user() -> str | None:
         return None
     known = {entry.pw_name for entry in pwd.getpwall()}
     return next(name for name in ("postgres", "nobody") if name in known)
+
+
+def can_not(reason: str) -> None:
+    (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[PostgreSQLServer]:
+    programs = server_programs()
+    if programs is None:
+        can_not("there is no PostgreSQL server: apt-get install postgresql")
+        return
+    if os.environ.get("CI") != "true":
+        pytest.importorskip("psycopg", reason="pip install 'psycopg[binary]'")
+    started = PostgreSQLServer(programs)
+    try:
+        started.start()
+        yield started
+    finally:
+        started.stop()

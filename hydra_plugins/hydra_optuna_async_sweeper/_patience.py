@@ -53,13 +53,15 @@ def patiently(call: Callable[[], _Result]) -> _Result:
 
 def outage(error: BaseException) -> str | None:
     """Return what the driver says if this error tells that the server is away; None for every other error."""
-    from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+    from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, PendingRollbackError
 
     cause = error.__cause__ if isinstance(error, StorageInternalError) else error
     if isinstance(cause, (OperationalError, InterfaceError)) or (
         isinstance(cause, DBAPIError) and cause.connection_invalidated
     ):
         return str(cause.orig).partition("\n")[0]
+    if isinstance(cause, PendingRollbackError):  # Optuna goes on with the session once, after such an error
+        return "the connection was lost"
     return None
 
 

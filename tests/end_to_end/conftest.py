@@ -1,5 +1,6 @@
-"""The browser, for the tests that look at pages."""
+"""The browser, for the tests that look at pages, and the database server."""
 
 from tests.browser import chromium
+from tests.postgresql import postgresql
 
-__all__ = ["chromium"]
+__all__ = ["chromium", "postgresql"]

@@ -22,7 +22,7 @@ from hydra_plugins.hydra_optuna_async_sweeper._queue import TrialQueue
 from hydra_plugins.hydra_optuna_async_sweeper._search import Search
 from hydra_plugins.hydra_optuna_async_sweeper._storage import open_storage
 from tests.conftest import RunApp, StartApp, command, end_group, environment, wait_for
-from tests.postgresql import PASSWORD, PostgreSQLServer, server_programs
+from tests.postgresql import PASSWORD, PostgreSQLServer, can_not
 from tests.studies import finished, running, states, trials_of
 
 SEARCH = ("--multirun", "--config-name=asynchronous")
@@ -42,26 +42,6 @@ def opened(where: str | dict[str, str]) -> Iterator[BaseStorage]:
     if isinstance(backend := getattr(impatient, "_backend", None), RDBStorage):
         backend.remove_session()
         backend.engine.dispose()
-
-
-def can_not(reason: str) -> None:
-    (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgreSQLServer]:
-    programs = server_programs()
-    if programs is None:
-        can_not("there is no PostgreSQL server: apt-get install postgresql")
-        return
-    if os.environ.get("CI") != "true":
-        pytest.importorskip("psycopg", reason="pip install 'psycopg[binary]'")
-    started = PostgreSQLServer(programs)
-    try:
-        started.start()
-        yield started
-    finally:
-        started.stop()
 
 
 @pytest.fixture
@@ -92,13 +72,13 @@ def shared(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[dict[str, Pa
     """Where each machine starts the search, with which arguments, and where the study is: nothing else is shared."""
     if request.param == "journal":
         return {"north": tmp_path, "south": tmp_path}, [], tmp_path / "multirun/search"
-    url = request.getfixturevalue("server").new_database()
+    url = request.getfixturevalue("postgresql").new_database()
     folders = {"north": tmp_path / "north", "south": tmp_path / "south"}
     return folders, [f"hydra.sweeper.storage={url}"], url
 
 
-def test_search_on_postgresql_runs_each_trial_once_and_resumes(run_app: RunApp, server: PostgreSQLServer) -> None:
-    url = server.new_database()
+def test_search_on_postgresql_runs_each_trial_once_and_resumes(run_app: RunApp, postgresql: PostgreSQLServer) -> None:
+    url = postgresql.new_database()
     started: list[str] = []
     for total in (10, 14):
         done = run_app("tracked.py", *PLAIN, *JOBLIB, f"hydra.sweeper.storage={url}", f"hydra.sweeper.n_trials={total}")
@@ -115,7 +95,11 @@ def test_search_on_postgresql_runs_each_trial_once_and_resumes(run_app: RunApp, 
 def test_point_to_try_first_runs_first_in_a_database(
     run_app: RunApp, request: pytest.FixtureRequest, tmp_path: Path, storage: str
 ) -> None:
-    url = f"sqlite:///{tmp_path}/study.db" if storage == "sqlite" else request.getfixturevalue("server").new_database()
+    url = (
+        f"sqlite:///{tmp_path}/study.db"
+        if storage == "sqlite"
+        else request.getfixturevalue("postgresql").new_database()
+    )
     arguments = [f"hydra.sweeper.storage={url}", "hydra.sweeper.n_trials=2", "hydra.sweeper.enqueue=[{x: 0.25}]"]
     done = run_app("tracked.py", *PLAIN, *arguments)
     assert done.returncode == 0, done.stderr
@@ -123,8 +107,8 @@ def test_point_to_try_first_runs_first_in_a_database(
     assert states(trials) == {0: "COMPLETE", 1: "COMPLETE"} and trials[0].value == 0.25
 
 
-def test_train_keeps_its_study_in_postgresql(run_app: RunApp, server: PostgreSQLServer) -> None:
-    url = server.new_database()
+def test_train_keeps_its_study_in_postgresql(run_app: RunApp, postgresql: PostgreSQLServer) -> None:
+    url = postgresql.new_database()
     small = ["dataset=iris", "model=logistic_regression", "n_trials=3", "study_name=search", "hydra/launcher=basic"]
     env = {"OPTUNA_STORAGE_URL": url}
     done = run_app("train.py", "--multirun", "storage=postgresql", "mlflow=off", *small, env=env)
@@ -143,13 +127,13 @@ def test_train_keeps_its_study_in_postgresql(run_app: RunApp, server: PostgreSQL
     ],
 )
 def test_database_that_can_not_be_used_is_refused_with_one_line(
-    run_app: RunApp, server: PostgreSQLServer, tmp_path: Path, fault: str, message: str
+    run_app: RunApp, postgresql: PostgreSQLServer, tmp_path: Path, fault: str, message: str
 ) -> None:
     url = {
-        "wrong password": server.url("postgres", password="secret@wrong"),
-        "no such database": server.url("absent"),
-        "no server": server.url("postgres").replace(f":{server.port}/", ":1/"),
-        "no driver": server.url("postgres").replace("+psycopg", "+pg8000"),
+        "wrong password": postgresql.url("postgres", password="secret@wrong"),
+        "no such database": postgresql.url("absent"),
+        "no server": postgresql.url("postgres").replace(f":{postgresql.port}/", ":1/"),
+        "no driver": postgresql.url("postgres").replace("+psycopg", "+pg8000"),
     }[fault]
     done = run_app("tracked.py", *SEARCH, f"hydra.sweeper.storage={url}")
     assert done.returncode == 1
@@ -203,16 +187,16 @@ def test_trial_of_a_killed_machine_is_put_back_after_its_silence(
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["restart", "crash"])
 def test_search_waits_for_a_database_that_is_restarted(
-    start_app: StartApp, server: PostgreSQLServer, how: signal.Signals
+    start_app: StartApp, postgresql: PostgreSQLServer, how: signal.Signals
 ) -> None:
-    url = server.new_database()
+    url = postgresql.new_database()
     arguments = [f"hydra.sweeper.storage={url}", "hydra.sweeper.n_trials=30", "seconds=0.2"]
     search = start_app("tracked.py", *PLAIN, *JOBLIB, *arguments)
     wait_for(lambda: len(finished(trials_of(url))) >= 4, 60, "the first trials")
-    server.shut_down(how)
+    postgresql.shut_down(how)
     time.sleep(2)
     assert search.poll() is None
-    server.start_again()
+    postgresql.start_again()
     output = search.communicate(timeout=60)[0]
     assert search.returncode == 0, output
     assert "The study's database can't be reached, waiting for it" in output and "Traceback" not in output
@@ -223,9 +207,9 @@ def test_search_waits_for_a_database_that_is_restarted(
 
 
 def test_machines_that_fill_the_queue_at_the_same_moment_keep_to_the_budget(
-    server: PostgreSQLServer, tmp_path: Path
+    postgresql: PostgreSQLServer, tmp_path: Path
 ) -> None:
-    url = server.new_database()
+    url = postgresql.new_database()
     for name in map(str, range(5)):
         with opened(url) as first, opened(url) as second:
             first.create_new_study([StudyDirection.MAXIMIZE], name)
