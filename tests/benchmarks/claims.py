@@ -1,0 +1,82 @@
+"""A thousand workers at one study: how many trials they claim a second, and whether ever two claim the same.
+
+    python tests/benchmarks/claims.py [N_WORKERS]
+
+The workers are simulated: a few processes act for all of them in turn, each as a worker that claims a trial, tells its
+result and claims the next. So the storage sees the claims of a thousand workers whose trials take no time; real ones,
+whose trials take T seconds, claim N / T trials a second.
+"""
+
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+from measured import ROOT  # noqa: F401  # makes the project importable
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+
+from hydra_plugins.hydra_optuna_async_sweeper._queue import TrialQueue
+from hydra_plugins.hydra_optuna_async_sweeper._search import Search
+from hydra_plugins.hydra_optuna_async_sweeper._storage import open_storage
+from tests.postgresql import PostgreSQLServer, server_programs
+
+PROCESSES = 4
+
+
+def search(storage: object, folder: str, n_workers: int) -> Search:
+    """Return a search with two trials for each worker."""
+    return Search(
+        study_name="s", storage=storage, directions=("maximize",), n_trials=2 * n_workers, n_jobs=n_workers,
+        sweep_dir=folder, sampler={}, pruner=None, space={}, fixed=(), bases={}, custom_search_space=None, points=(),
+        max_failure_rate=1.0, max_retries=1, deadline=None, target=None, report=False,
+    )  # type: ignore[arg-type]  # fmt: skip
+
+
+def act(description: Search) -> list[int]:
+    """Claim and finish trials until none is left; return their numbers."""
+    queue = TrialQueue(description, open_storage(description.storage))
+    claimed: list[int] = []
+    while trial := queue.claim():
+        claimed.append(trial.number)
+        queue.storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, [0.0])
+    return claimed
+
+
+def measure(name: str, storage: object, folder: str, n_workers: int) -> None:
+    """Print one row of the table."""
+    description = search(storage, folder, n_workers)
+    opened = open_storage(description.storage)
+    opened.create_new_study([StudyDirection.MAXIMIZE], "s")
+    TrialQueue(description, opened).fill()
+    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as processes:
+        list(processes.map(len, ["warm"] * PROCESSES))
+        start = time.perf_counter()
+        claimed = [number for part in processes.map(act, [description] * PROCESSES) for number in part]
+        seconds = time.perf_counter() - start
+    twice = len(claimed) - len(set(claimed))
+    print(f"| {name} | {n_workers} | {len(claimed)} | {len(claimed) / seconds:.0f} | {twice} |", flush=True)
+
+
+def main(n_workers: int) -> None:
+    """Measure the journal and PostgreSQL."""
+    print("| storage | workers | trials | claimed and told per second | claimed twice |\n|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        measure("journal", {"journal": f"{folder}/journal.log"}, folder, n_workers)
+    programs = server_programs()
+    if programs is None:
+        print("| postgresql | not measured: there is no server |")
+        return
+    server = PostgreSQLServer(programs)
+    try:
+        server.start()
+        with tempfile.TemporaryDirectory() as folder:
+            measure("postgresql", server.new_database(), str(Path(folder)), n_workers)
+    finally:
+        server.stop()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
