@@ -118,7 +118,8 @@ def test_search_survives_the_death_of_a_node(
     assert len(finished(trials)) == 16 and len(trials) == 16 + len(lost) and len(lost) <= 1
     assert {trial.state for trial in finished(trials)} == {TrialState.COMPLETE}
     statuses = Counter(Recorded(tmp_path).statuses().values())
-    assert statuses == Counter(FINISHED=16, KILLED=len(lost))
+    assert statuses.pop("FINISHED") == 16
+    assert set(statuses) <= {"KILLED"} and statuses["KILLED"] <= len(lost)  # a job may be lost before it has a run
 
 
 def workers_of(sweep: Path) -> set[int]:
