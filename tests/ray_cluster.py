@@ -6,12 +6,11 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import psutil
 
-from tests.conftest import environment
+from tests.conftest import end_group, environment, wait_for
 
 OBJECT_STORE = 100_000_000  # bytes; the workers hand over next to nothing
 LIMIT = 60.0
@@ -35,10 +34,14 @@ class RayCluster:
         port = self.address.rpartition(":")[2]
         head = ["--head", f"--port={port}", "--node-ip-address=127.0.0.1", "--include-dashboard=false"]
         self._start_node(*head, f"--temp-dir={self.folder}", f"--ray-client-server-port={free_port()}", n_gpus=n_gpus)
-        for n in range(1, n_nodes):
-            self._wait_for(n)
+        wait_for(self._is_heard, LIMIT, "the head of the Ray cluster")
+        for _ in range(1, n_nodes):
             self._start_node(f"--address={self.address}", n_gpus=n_gpus)
         self._wait_for(n_nodes)
+
+    def _is_heard(self) -> bool:
+        with socket.socket() as connection:
+            return connection.connect_ex(("127.0.0.1", int(self.address.rpartition(":")[2]))) == 0
 
     def _start_node(self, *arguments: str, n_gpus: int) -> None:
         ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"]
@@ -47,6 +50,7 @@ class RayCluster:
             node = subprocess.Popen(
                 [*ray, *room, *arguments],
                 env=environment(settings()),
+                cwd=self.folder,  # as on a real cluster, not where a search is started
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -55,20 +59,22 @@ class RayCluster:
 
     def _wait_for(self, n_nodes: int) -> None:
         program = (
-            "import ray, sys; ray.init(address=sys.argv[1], logging_level=40);"
-            "print(sum(node['Alive'] for node in ray.nodes()))"
+            "import ray, sys, time\n"
+            "ray.init(address=sys.argv[1], logging_level=40, log_to_driver=False)\n"
+            "while sum(node['Alive'] for node in ray.nodes()) < int(sys.argv[2]): time.sleep(0.1)\n"
         )
-        end = time.monotonic() + LIMIT
-        while True:
-            asked = subprocess.run(
-                [sys.executable, "-c", program, self.address],
-                env=environment(settings()), capture_output=True, text=True, timeout=LIMIT,
-            )  # fmt: skip
-            if asked.stdout.strip() == str(n_nodes):
-                return
-            if time.monotonic() > end or any(node.poll() is not None for node in self.nodes):
-                raise RuntimeError(asked.stderr + (self.folder / "nodes.log").read_text())
-            time.sleep(0.2)
+        asked = subprocess.Popen(
+            [sys.executable, "-c", program, self.address, str(n_nodes)],
+            env=environment(settings()), cwd=self.folder, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        )  # fmt: skip
+        try:
+            error = asked.communicate(timeout=LIMIT)[1]
+        except subprocess.TimeoutExpired:
+            error = f"waited {LIMIT} s for {n_nodes} nodes"
+        finally:
+            end_group(asked)
+        if asked.returncode:
+            raise RuntimeError(error + (self.folder / "nodes.log").read_text())
 
     def processes(self, node: int) -> list[psutil.Process]:
         """Return the processes of a node, its workers among them."""

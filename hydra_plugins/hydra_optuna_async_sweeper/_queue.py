@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 LOCK_FILE = ".queue.lock"
 JOB_DIR = "job_dir"  # the user attribute with a job's directory in the sweep's, if that is not the trial's number
+LARGEST_CHUNK = 128  # trials that wait; every worker of a database reads them all
 FIXED = "fixed_params"  # the system attribute in which study.enqueue_trial keeps a point
 
 
@@ -45,8 +46,9 @@ class TrialQueue:
 
     def claim(self) -> FrozenTrial | None:
         """Take a waiting trial for this process; None if the search is to end, or all that is left is taken."""
-        while stop_reason(self.trials(), self.search) is None:
-            waiting = self.trials(TrialState.WAITING)
+        # Read once: a database sends everything that is not finished, each time.
+        while stop_reason(trials := self.trials(), self.search) is None:
+            waiting = [trial for trial in trials if trial.state is TrialState.WAITING]
             if not waiting and self.fill() == 0:
                 return None
             # In order; but very many workers that all tried the first one would get in each other's way.
@@ -86,7 +88,7 @@ class TrialQueue:
                 return waiting
             missing = self.search.n_trials - sum(not is_put_back(trial, self.search.max_retries) for trial in trials)
             new = [*self._retries(trials), *self._points(trials)][: max(missing, 0)]
-            chunk = max(8, 2 * self.search.n_jobs)
+            chunk = max(8, min(2 * self.search.n_jobs, LARGEST_CHUNK))
             new += [create_trial(state=TrialState.WAITING)] * max(0, min(missing, chunk) - len(new))
             for trial in new:
                 storage.create_new_trial(self.study_id, template_trial=trial)

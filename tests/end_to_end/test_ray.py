@@ -20,7 +20,6 @@ pytestmark = pytest.mark.slow
 
 LOCAL = OmegaConf.load(ROOT / "conf/hydra/launcher/ray.yaml")
 LOCAL.ray.init.num_cpus = 2
-LOCAL.ray.init.object_store_memory = 100_000_000
 
 
 def launcher(**init: object) -> list[str]:
@@ -44,7 +43,7 @@ def ray() -> None:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cluster() -> Iterator[RayCluster]:
     started = RayCluster()
     try:
@@ -99,29 +98,40 @@ def test_trial_of_a_terminated_ray_worker_is_put_back(start_app: StartApp, tmp_p
     assert again.params == victim.params
 
 
+def test_search_on_a_cluster_writes_where_the_command_was_given(
+    run_app: RunApp, cluster: RayCluster, tmp_path: Path
+) -> None:
+    small = ("dataset=iris", "model=logistic_regression", "n_trials=4", "n_jobs=2", "study_name=search")
+    address = {"RAY_ADDRESS": cluster.address}
+    done = run_app("train.py", "--multirun", "hydra/launcher=ray_cluster", *small, env=settings() | address)
+    assert done.returncode == 0, done.stdout + done.stderr
+    sweep = tmp_path / "multirun/search"
+    assert states(trials_of(sweep)) == dict.fromkeys(range(4), "COMPLETE")
+    assert all((sweep / f"{number}/metrics.json").exists() for number in range(4))
+    assert (sweep / "report.html").exists()
+    assert Recorded(tmp_path).statuses() == {f"trial-{i}": "FINISHED" for i in range(4)}
+    assert not (cluster.folder / "multirun").exists(), "nothing is left where the nodes were started"
+
+
+# The last one: it leaves the cluster with one node.
 def test_search_survives_the_death_of_a_node(
     start_app: StartApp, cluster: RayCluster, tmp_path: Path, sweep: Path
 ) -> None:
+    gate = tmp_path / "gate"
     on_cluster = launcher(address=cluster.address, num_cpus=None, object_store_memory=None)
-    arguments = [*SEARCH, *on_cluster, "hydra.sweeper.n_trials=16", "seconds=0.3"]
+    arguments = [*SEARCH, *on_cluster, "hydra.sweeper.n_trials=8", f"wait_for={gate}"]
     search = start_app("tracked.py", *arguments, env=settings())
-    wait_for(lambda: len(finished(trials_of(sweep))) >= 4, 90, "the first trials")
+    wait_for(lambda: len(list(sweep.glob("*/waiting"))) == 2, 60, "the first two jobs")
     on_second = {process.pid for process in cluster.processes(1)}
-    workers = {trial.user_attrs["worker"]["pid"] for trial in trials_of(sweep) if "worker" in trial.user_attrs}
-    assert len(workers) == 2 and len(workers & on_second) == 1, "one worker on each node"
-    wait_for(lambda: workers_of(sweep) & on_second, 10, "a trial on the second node")
+    (victim,) = [trial for trial in running(trials_of(sweep)) if trial.user_attrs["worker"]["pid"] in on_second]
     cluster.kill(1)
-    output = search.communicate(timeout=120)[0]
+    wait_for(lambda: "lost" in trials_of(sweep)[victim.number].user_attrs, 30, "the trial to be put back")
+    gate.touch()
+    output = search.communicate(timeout=90)[0]
     assert search.returncode == 0, output
     trials = trials_of(sweep)
-    lost = [trial for trial in trials if "lost" in trial.user_attrs]
-    assert len(finished(trials)) == 16 and len(trials) == 16 + len(lost) and len(lost) <= 1
-    assert {trial.state for trial in finished(trials)} == {TrialState.COMPLETE}
-    statuses = Counter(Recorded(tmp_path).statuses().values())
-    assert statuses.pop("FINISHED") == 16
-    assert set(statuses) <= {"KILLED"} and statuses["KILLED"] <= len(lost)  # a job may be lost before it has a run
-
-
-def workers_of(sweep: Path) -> set[int]:
-    """Return the processes that run a trial now."""
-    return {trial.user_attrs["worker"]["pid"] for trial in running(trials_of(sweep)) if "worker" in trial.user_attrs}
+    assert Counter(trial.state for trial in trials) == {TrialState.COMPLETE: 8, TrialState.FAIL: 1}
+    (again,) = [trial for trial in finished(trials) if trial.user_attrs.get("retry_of") == victim.number]
+    assert again.params == victim.params
+    expected = {f"trial-{trial.number}": "FINISHED" for trial in finished(trials)}
+    assert Recorded(tmp_path).statuses() == expected | {f"trial-{victim.number}": "KILLED"}
