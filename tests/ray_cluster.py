@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -22,33 +23,40 @@ def settings(token: str = "a-token-of-the-tests-with-more-than-32-characters") -
 
 
 class RayCluster:
-    """A head, and nodes with one CPU each; every node is a tree of processes that is killed as a whole."""
+    """A head and another node, with one CPU each; a node is a tree of processes that is killed as a whole."""
 
     def __init__(self) -> None:
         self.address = f"127.0.0.1:{free_port()}"
         self.folder = Path(tempfile.mkdtemp(prefix="ray-"))  # short: the paths of its sockets must be
         self.nodes: list[subprocess.Popen[bytes]] = []
 
-    def start(self, n_nodes: int = 2, n_gpus: int = 0) -> None:
-        """Start the head, which is the first node, and the others; wait until all are there."""
+    def start(self, *, hidden: Path | None = None) -> None:
+        """Start the head, then the other node; wait until both are there.
+
+        Args:
+            hidden: a folder that the other node does not see, as if it were another machine's. Then the head itself
+                runs no workers.
+        """
         port = self.address.rpartition(":")[2]
         head = ["--head", f"--port={port}", "--node-ip-address=127.0.0.1", "--include-dashboard=false"]
-        self._start_node(*head, f"--temp-dir={self.folder}", f"--ray-client-server-port={free_port()}", n_gpus=n_gpus)
+        self._start_node(
+            *head, f"--temp-dir={self.folder}", f"--ray-client-server-port={free_port()}", n_cpus=0 if hidden else 1
+        )
         wait_for(self._is_heard, LIMIT, "the head of the Ray cluster")
-        for _ in range(1, n_nodes):
-            self._start_node(f"--address={self.address}", n_gpus=n_gpus)
-        self._wait_for(n_nodes)
+        without = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', str(hidden)]
+        self._start_node(f"--address={self.address}", within=without if hidden else [])
+        self._wait_for(2)
 
     def _is_heard(self) -> bool:
         with socket.socket() as connection:
             return connection.connect_ex(("127.0.0.1", int(self.address.rpartition(":")[2]))) == 0
 
-    def _start_node(self, *arguments: str, n_gpus: int) -> None:
+    def _start_node(self, *arguments: str, n_cpus: int = 1, within: Sequence[str] = ()) -> None:
         ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"]
-        room = ["--num-cpus=1", f"--num-gpus={n_gpus}", f"--object-store-memory={OBJECT_STORE}"]
+        room = [f"--num-cpus={n_cpus}", f"--object-store-memory={OBJECT_STORE}"]
         with (self.folder / "nodes.log").open("ab") as output:
             node = subprocess.Popen(
-                [*ray, *room, *arguments],
+                [*within, *ray, *room, *arguments],
                 env=environment(settings()),
                 cwd=self.folder,  # as on a real cluster, not where a search is started
                 stdout=output,

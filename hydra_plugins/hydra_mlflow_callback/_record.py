@@ -84,6 +84,8 @@ class JobRecord:
             return False
         try:
             process = psutil.Process(self.pid)
+            if process.status() == psutil.STATUS_ZOMBIE:  # killed, and nobody has asked for its exit status
+                return False
             started_before = process.create_time() * 1000 <= self.start_time
             return started_before and os.getpid() not in [parent.pid for parent in process.parents()]
         except psutil.NoSuchProcess:

@@ -26,7 +26,8 @@ class ItemLoader:
         """Return a copy of the sweep's configuration; overrides of items are not expected."""
         item: DictConfig = pickle.loads(pickle.dumps(master_config))  # noqa: S301  # our own
         OmegaConf.set_readonly(item.hydra, None)  # as in a job's configuration
-        item.hydra.sweep.subdir = "."
+        # A worker makes no folder, neither where its node happened to start it nor one that is missing on its machine.
+        item.hydra.sweep.dir = item.hydra.sweep.subdir = "."
         item.hydra.output_subdir = None
         item.hydra.job_logging = NO_LOGGING
         set_class(item.hydra, QuicklyCopied)

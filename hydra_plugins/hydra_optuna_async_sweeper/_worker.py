@@ -32,7 +32,7 @@ from ._space_entries import parse_space
 from ._stop import INTERRUPTED
 from ._storage import open_storage
 from ._termination import Terminated, terminable
-from ._worker_preflight import check_worker
+from ._worker_preflight import check_worker, enter_folder
 
 if TYPE_CHECKING:
     from hydra.types import HydraContext, TaskFunction
@@ -68,6 +68,7 @@ class Worker:
         Raises:
             CantStart: this machine does not see what a worker needs.
         """
+        enter_folder(self.config.hydra.runtime.cwd)
         check_worker(self.search, self.hydra_context.callbacks.callbacks)
         if self.search.devices is not None:
             take_device(self.search.devices, Path(self.search.sweep_dir))

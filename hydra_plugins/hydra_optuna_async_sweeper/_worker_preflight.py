@@ -1,5 +1,6 @@
 """Does a worker see what it needs? It may run on another machine than the sweeper."""
 
+import os
 import socket
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +16,15 @@ if TYPE_CHECKING:
 
 class CantStart(Exception):
     """A worker can't reach the study, the sweep directory or the tracking store. The message says which and where."""
+
+
+def enter_folder(folder: str) -> None:
+    """Work where the search was started, so that relative paths mean the same everywhere.
+
+    A worker on a Ray cluster starts in the folder of its node. A machine without the folder needs absolute paths.
+    """
+    if Path(folder).is_dir():
+        os.chdir(folder)
 
 
 def check_worker(search: "Search", callbacks: Iterable["Callback"]) -> None:

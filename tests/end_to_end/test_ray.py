@@ -135,3 +135,21 @@ def test_search_survives_the_death_of_a_node(
     assert again.params == victim.params
     expected = {f"trial-{trial.number}": "FINISHED" for trial in finished(trials)}
     assert Recorded(tmp_path).statuses() == expected | {f"trial-{victim.number}": "KILLED"}
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="hiding a folder from a process needs root")
+def test_node_that_does_not_see_the_sweep_directory_is_told_in_one_message(
+    run_app: RunApp, tmp_path: Path, sweep: Path
+) -> None:
+    cluster = RayCluster()
+    try:
+        cluster.start(hidden=tmp_path)
+        on_cluster = launcher(address=cluster.address, num_cpus=None, object_store_memory=None)
+        done = run_app("tracked.py", *SEARCH, *on_cluster, "hydra.sweeper.n_trials=4", env=settings())
+    finally:
+        cluster.stop()
+    assert done.returncode == 1, done.stdout
+    message = done.stderr.strip().splitlines()[-1]
+    assert message.startswith("hydra.sweep.dir: must be on a disk that all workers share") and str(sweep) in message
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not any(trial.state.is_finished() for trial in trials_of(sweep)), "no trial was begun"
