@@ -3,7 +3,7 @@
 import json
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
@@ -39,6 +39,7 @@ class TrialQueue:
         self._lock = queue_lock(search.storage, Path(search.sweep_dir, LOCK_FILE))
         # SQLite lets two processes claim one trial; a journal file and PostgreSQL do not.
         self._claim_lock: AbstractContextManager[object] = self._lock if is_sqlite(search.storage) else nullcontext()
+        self._taken: set[int] = set()
 
     def trials(self, *states: TrialState) -> list[FrozenTrial]:
         """Return the study's trials, by number; they are not to be changed."""
@@ -48,6 +49,9 @@ class TrialQueue:
         """Take a waiting trial for this process; None if the search is to end, or all that is left is taken."""
         # Read once: a database sends everything that is not finished, each time.
         while stop_reason(trials := self.trials(), self.search) is None:
+            # This process is done with what it took before. A server that crashed may have forgotten the verdict.
+            if self._close_left(t for t in trials if t._trial_id in self._taken and owned_by(t, Owner.me())):
+                continue
             waiting = [trial for trial in trials if trial.state is TrialState.WAITING]
             if not waiting and self.fill() == 0:
                 return None
@@ -68,6 +72,7 @@ class TrialQueue:
             return False
         worker = Owner.me().as_attribute() | {"sweeper": self.search.sweeper.as_attribute()}
         self.storage.set_trial_user_attr(trial._trial_id, "worker", worker)
+        self._taken.add(trial._trial_id)
         return True
 
     def fill(self) -> int:
@@ -116,6 +121,17 @@ class TrialQueue:
         """Close the running trials whose process is gone; `fill` puts them back. Returns those."""
         return [t for t in self.trials(TrialState.RUNNING) if self.is_lost(t) and self.put_back(t, "worker lost")]
 
+    def close_left(self) -> None:
+        """Close the running trials of this sweep's workers, all of which have ended: their verdicts were forgotten."""
+        sweeper = self.search.sweeper.as_attribute()
+        self._close_left(t for t in self.trials() if t.user_attrs.get("worker", {}).get("sweeper") == sweeper)
+
+    def _close_left(self, trials: Iterable[FrozenTrial]) -> int:
+        left = [trial for trial in trials if trial.state is TrialState.RUNNING]
+        for trial in left:
+            self.put_back(trial, "verdict lost")
+        return len(left)
+
     def is_lost(self, trial: FrozenTrial) -> bool:
         """Tell whether nobody works on this running trial any more."""
         started = trial.datetime_start or datetime.now()  # as Optuna writes it
@@ -142,6 +158,12 @@ class TrialQueue:
 def job_directory(sweep_dir: str, trial: FrozenTrial) -> Path:
     """Return where the trial's job writes its output."""
     return Path(sweep_dir, str(trial.user_attrs.get(JOB_DIR, trial.number)))
+
+
+def owned_by(trial: FrozenTrial, owner: Owner) -> bool:
+    """Tell whether this process took the trial."""
+    worker = trial.user_attrs.get("worker")
+    return worker is not None and Owner.of_attribute(worker) == owner
 
 
 def waiting_trial(point: Mapping[str, object], **attributes: object) -> FrozenTrial:

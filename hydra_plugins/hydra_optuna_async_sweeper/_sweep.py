@@ -168,6 +168,7 @@ class Sweep:
             if not self._is_complete(queue):
                 raise SystemExit(str(error)) from None
             log.warning(str(error))  # others could
+        queue.close_left()
         return None
 
     def _ended_at_start(self, error: Exception) -> SystemExit:
