@@ -7,7 +7,8 @@ noop    100 trials that do nothing, recorded in MLflow, on 2 workers and on 1: w
         first trial, and peak memory of all processes together
 
 Contestants: this project with joblib and with Ray, hydra-optuna-sweeper (with our callback), a plain Optuna + MLflow
-script (its parallel trials are threads), Ray Tune with OptunaSearch and its MLflow callback.
+script (its parallel trials are threads), Ray Tune with OptunaSearch and its MLflow callback, as it comes (an actor for
+each trial) and with `reuse_actors`.
 """
 
 import os
@@ -77,6 +78,9 @@ def contestants(kind: str, n_trials: int, n_jobs: int, folder: Path) -> dict[str
         "hydra-optuna-sweeper": lambda: swept("optuna", "joblib"),
         "plain script": lambda: measure(plain, folder / f"plain-{n_jobs}", memory=True),
         "Ray Tune": lambda: measure(tune, folder / f"tune-{n_jobs}", memory=True, env=quiet),
+        "Ray Tune, reuse_actors": lambda: measure(
+            [*tune, "reuse"], folder / f"tune-reuse-{n_jobs}", memory=True, env=quiet
+        ),
     }
 
 

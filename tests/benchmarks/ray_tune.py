@@ -2,6 +2,8 @@
 
 python ray_tune.py uneven          24 trials, numbers 0, 4, 8 and 12 take 2.5 s, the others 0.5 s; 4 at a time
 python ray_tune.py noop N JOBS     N trials that do nothing but return a number, recorded in MLflow, JOBS at a time
+
+With `reuse` as the last word an actor runs trial after trial (TuneConfig.reuse_actors); by default each has its own.
 """
 
 import os
@@ -37,7 +39,7 @@ def note_start() -> None:
         stamp.write_text(str(time.time()))
 
 
-def main(kind: str, n_trials: int, n_jobs: int) -> None:
+def main(kind: str, n_trials: int, n_jobs: int, reuse: bool) -> None:
     """Search."""
     import ray
     from ray import tune
@@ -51,7 +53,7 @@ def main(kind: str, n_trials: int, n_jobs: int) -> None:
         param_space={"x": tune.uniform(0.0, 1.0)},
         tune_config=tune.TuneConfig(
             search_alg=OptunaSearch(seed=1), metric="score", mode="max", num_samples=n_trials,
-            max_concurrent_trials=n_jobs,
+            max_concurrent_trials=n_jobs, reuse_actors=reuse,
         ),
         run_config=tune.RunConfig(
             storage_path=str(HERE / "tune"), callbacks=[recorded] if kind == "noop" else [], verbose=0
@@ -63,5 +65,6 @@ def main(kind: str, n_trials: int, n_jobs: int) -> None:
 
 if __name__ == "__main__":
     os.environ["BENCHMARK_FOLDER"] = str(HERE)
-    kind = sys.argv[1]
-    main(kind, *map(int, sys.argv[2:])) if kind == "noop" else main(kind, 24, 4)
+    words = [word for word in sys.argv[1:] if word != "reuse"]
+    numbers = (int(words[1]), int(words[2])) if words[0] == "noop" else (24, 4)
+    main(words[0], *numbers, reuse="reuse" in sys.argv)

@@ -445,3 +445,10 @@ def test_worker_whose_search_is_killed_finishes_its_trial_and_leaves(
     wait_for(lambda: not running(trials_of(sweep)), 30, "the workers to tell their trials")
     time.sleep(1)
     assert len(finished(trials_of(sweep))) == 2, "no new trial without a search"
+
+
+def test_jobs_that_enter_their_directories_stay_in_the_sweep_directory(run_app: RunApp, tmp_path: Path) -> None:
+    done = run_app("tracked.py", *PLAIN, n_trials(2), "hydra.job.chdir=true")
+    assert done.returncode == 0, done.stderr
+    found = {path.relative_to(tmp_path).parts[:-2] for path in tmp_path.rglob("overrides.yaml")}
+    assert found == {("multirun", "search", "0"), ("multirun", "search", "1")}
