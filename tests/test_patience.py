@@ -1,11 +1,14 @@
 """What is waited for, and what is not."""
 
+from pathlib import Path
+
 import pytest
 from optuna.exceptions import StorageInternalError
+from optuna.storages import get_storage
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from hydra_plugins.hydra_optuna_async_sweeper import _patience
-from hydra_plugins.hydra_optuna_async_sweeper._patience import DatabaseGone, patiently
+from hydra_plugins.hydra_optuna_async_sweeper._patience import DatabaseGone, TrialForgotten, patient, patiently
 
 
 def refused() -> OperationalError:
@@ -52,3 +55,13 @@ def test_other_errors_are_not_waited_for(error: Exception) -> None:
     with pytest.raises(type(error)):
         patiently(call)
     assert len(calls) == 1
+
+
+def test_trial_that_the_database_has_forgotten_is_given_up_and_a_missing_study_is_not(tmp_path: Path) -> None:
+    storage = patient(get_storage(f"sqlite:///{tmp_path}/study.db"))
+    with pytest.raises(TrialForgotten, match="the trial with the id 7"):
+        storage.set_trial_user_attr(7, "beat", 1.0)
+    with pytest.raises(TrialForgotten):
+        storage.get_trial(7)
+    with pytest.raises(KeyError):
+        storage.get_study_id_from_name("absent")

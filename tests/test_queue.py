@@ -1,3 +1,5 @@
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,3 +100,25 @@ def test_running_trial_that_left_its_result_is_closed_with_it_and_not_put_back(s
     save_result(directory, [0.5])
     assert not queue.put_back(trial, INTERRUPTED)
     assert (queue.trials()[0].state, queue.trials()[0].value) == (TrialState.COMPLETE, 0.5)
+
+
+@pytest.mark.parametrize("by", ["the worker that goes on", "the sweep that has ended"])
+def test_verdict_that_a_crashed_database_has_forgotten_is_told_again(search: Search, tmp_path: Path, by: str) -> None:
+    database = tmp_path / "study.db"
+    search = replace(search, storage=f"sqlite:///{database}", n_trials=1)
+    queue = queue_of(search)
+    trial = claimed(queue)
+    (tmp_path / "0").mkdir()
+    save_result(tmp_path / "0", [0.5])
+    queue.storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, [0.5])
+    queue.done(trial)
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE trials SET state = 'RUNNING'")
+        connection.execute("DELETE FROM trial_values")
+    assert queue_of(search).trials()[0].state is TrialState.RUNNING
+    if by == "the worker that goes on":
+        assert queue.claim() is None
+    else:
+        queue_of(search).close_left()
+    (told,) = queue_of(search).trials()
+    assert (told.state, told.value) == (TrialState.COMPLETE, 0.5)

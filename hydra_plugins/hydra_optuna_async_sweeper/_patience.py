@@ -1,11 +1,11 @@
-"""A study in a database server that is restarted: whoever needs it waits, and goes on."""
+"""A study in a database server that is restarted: whoever needs it waits, and goes on with what is left."""
 
 import logging
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from optuna.exceptions import StorageInternalError
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 
 log = logging.getLogger(__name__)
@@ -18,6 +18,10 @@ _Result = TypeVar("_Result")
 
 class DatabaseGone(Exception):
     """The database server has not come back in time."""
+
+
+class TrialForgotten(UpdateFinishedTrialError):
+    """The trial is not in the database any more: given up, as one that somebody else has closed."""
 
 
 def patiently(call: Callable[[], _Result]) -> _Result:
@@ -69,7 +73,13 @@ def _patient(name: str) -> Callable[..., Any]:  # Any: each method's own
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         return patiently(lambda: getattr(self.impatient, name)(*args, **kwargs))
 
-    return method
+    def method_of_trial(self: Any, trial_id: int, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(self, trial_id, *args, **kwargs)
+        except KeyError as error:  # the server crashed, and had acknowledged more than it had written down
+            raise TrialForgotten(f"The database has forgotten the trial with the id {trial_id}.") from error
+
+    return method_of_trial if name == "get_trial" or name.startswith("set_trial_") else method
 
 
 def patient(storage: BaseStorage) -> BaseStorage:

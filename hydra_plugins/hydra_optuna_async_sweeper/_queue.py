@@ -39,7 +39,7 @@ class TrialQueue:
         self._lock = queue_lock(search.storage, Path(search.sweep_dir, LOCK_FILE))
         # SQLite lets two processes claim one trial; a journal file and PostgreSQL do not.
         self._claim_lock: AbstractContextManager[object] = self._lock if is_sqlite(search.storage) else nullcontext()
-        self._taken: set[int] = set()
+        self._done: set[int] = set()
 
     def trials(self, *states: TrialState) -> list[FrozenTrial]:
         """Return the study's trials, by number; they are not to be changed."""
@@ -49,8 +49,7 @@ class TrialQueue:
         """Take a waiting trial for this process; None if the search is to end, or all that is left is taken."""
         # Read once: a database sends everything that is not finished, each time.
         while stop_reason(trials := self.trials(), self.search) is None:
-            # This process is done with what it took before. A server that crashed may have forgotten the verdict.
-            if self._close_left(t for t in trials if t._trial_id in self._taken and owned_by(t, Owner.me())):
+            if self._close_left(t for t in trials if t._trial_id in self._done and owned_by(t, Owner.me())):
                 continue
             waiting = [trial for trial in trials if trial.state is TrialState.WAITING]
             if not waiting and self.fill() == 0:
@@ -68,12 +67,15 @@ class TrialQueue:
             with self._claim_lock:
                 if not self.storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING):
                     return False
+            worker = Owner.me().as_attribute() | {"sweeper": self.search.sweeper.as_attribute()}
+            self.storage.set_trial_user_attr(trial._trial_id, "worker", worker)
         except UpdateFinishedTrialError:
             return False
-        worker = Owner.me().as_attribute() | {"sweeper": self.search.sweeper.as_attribute()}
-        self.storage.set_trial_user_attr(trial._trial_id, "worker", worker)
-        self._taken.add(trial._trial_id)
         return True
+
+    def done(self, trial: FrozenTrial) -> None:
+        """Note that this process is done with the trial: `claim` closes it anew if a server forgets its verdict."""
+        self._done.add(trial._trial_id)
 
     def fill(self) -> int:
         """Add waiting trials up to the budget, a few at a time, lost ones and the user's points first.
@@ -144,8 +146,8 @@ class TrialQueue:
         Returns:
             whether it is to be tried again; not if it was closed by somebody else meanwhile.
         """
-        values = load_result(job_directory(self.search.sweep_dir, self.storage.get_trial(trial._trial_id)))
         try:
+            values = load_result(job_directory(self.search.sweep_dir, self.storage.get_trial(trial._trial_id)))
             if values is not None:
                 self.storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, values)
                 return False

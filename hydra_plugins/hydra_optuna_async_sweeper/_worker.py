@@ -82,6 +82,7 @@ class Worker:
             try:
                 while self.is_wanted() and (trial := queue.claim()):
                     runner.run(queue, trial)
+                    queue.done(trial)
                     self.restore_log()
                     count += 1
             except Terminated as told:
@@ -122,14 +123,16 @@ class TrialRunner:
         try:
             with hydra_trial.every(SECONDS_BETWEEN_BEATS, lambda: self._beat(claimed), "trial-heartbeat"):
                 trial = self._ask(claimed)
-                self._tell(trial, self._job(trial))
+                try:
+                    job = self._job(trial)
+                except (NoJob, HydraException, OmegaConfBaseException) as error:
+                    self._fail(trial, f"no job can be composed: {error}")
+                else:
+                    self._tell(trial, job)
             closed = True
         except UpdateFinishedTrialError:
             closed = True
             log.warning(f"Trial {claimed.number} was given up as lost and is run again elsewhere.")
-        except (NoJob, HydraException, OmegaConfBaseException) as error:
-            closed = True
-            self._fail(claimed, f"no job can be composed: {error}")
         finally:
             if not closed:
                 queue.put_back(claimed, INTERRUPTED)
@@ -194,7 +197,7 @@ class TrialRunner:
         except ValueError as error:  # the values are good, so it is no longer running
             raise UpdateFinishedTrialError(str(error)) from error
 
-    def _fail(self, trial: Trial | FrozenTrial, reason: str) -> None:
+    def _fail(self, trial: Trial, reason: str) -> None:
         log.error(f"Trial {trial.number} failed: {reason}")
         self.storage.set_trial_user_attr(trial._trial_id, "error", reason[:2000])
         self.storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
