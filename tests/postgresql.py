@@ -81,16 +81,14 @@ class PostgreSQLServer:
         """Return the URL as Optuna takes it, driver included."""
         return f"postgresql+psycopg://{USER}:{quote(password, safe='')}@127.0.0.1:{self.port}/{database}"
 
-    def new_database(self, *, forgetful: bool = False) -> str:
-        """Return the URL of an empty database. A forgetful one loses the last commits when the server crashes."""
+    def new_database(self) -> str:
+        """Return the URL of an empty database."""
         import psycopg
 
         self.databases += 1
         name = f"study{self.databases}"
         with psycopg.connect(self.url("postgres").replace("+psycopg", ""), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
-            if forgetful:
-                connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")  # type: ignore[call-overload]
         return self.url(name)
 
     def shut_down(self, how: signal.Signals = signal.SIGINT) -> None:

@@ -185,15 +185,11 @@ def test_trial_of_a_killed_machine_is_put_back_after_its_silence(
     assert (trials[3].user_attrs["retry_of"], trials[3].params) == (0, lost.params)
 
 
-@pytest.mark.parametrize(
-    ("how", "forgetful"),
-    [(signal.SIGINT, False), (signal.SIGQUIT, False), (signal.SIGQUIT, True)],
-    ids=["restart", "crash", "crash that forgets the last commits"],
-)
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["restart", "crash"])
 def test_search_waits_for_a_database_that_is_restarted(
-    start_app: StartApp, postgresql: PostgreSQLServer, how: signal.Signals, forgetful: bool
+    start_app: StartApp, postgresql: PostgreSQLServer, how: signal.Signals
 ) -> None:
-    url = postgresql.new_database(forgetful=forgetful)
+    url = postgresql.new_database()
     arguments = [f"hydra.sweeper.storage={url}", "hydra.sweeper.n_trials=30", "seconds=0.2"]
     search = start_app("tracked.py", *PLAIN, *JOBLIB, *arguments)
     wait_for(lambda: len(finished(trials_of(url))) >= 4, 60, "the first trials")
