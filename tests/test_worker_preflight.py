@@ -1,5 +1,7 @@
 """What a worker on another machine would miss."""
 
+import socket
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 from hydra.experimental.callback import Callback
 
 from hydra_plugins.hydra_mlflow_callback.mlflow_callback import MLflowCallback
+from hydra_plugins.hydra_optuna_async_sweeper._liveness import Owner
 from hydra_plugins.hydra_optuna_async_sweeper._search import Search
 from hydra_plugins.hydra_optuna_async_sweeper._worker_preflight import CantStart, check_worker
 
@@ -54,3 +57,39 @@ def test_worker_that_does_not_see_the_tracking_database_is_refused(search: Searc
     with pytest.raises(CantStart, match=r"mlflow.tracking_uri: must be .* which is not there on "):
         check_worker(search, tracking("sqlite:////absent/mlflow.db"))
     assert not Path("/absent").exists()
+
+
+ELSEWHERE = Owner("the-machine-of-the-sweep", 1, 0.0)
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def tracking_started_elsewhere(uri: str) -> list[Callback]:
+    (callback,) = tracking(uri)
+    callback._started_on = ELSEWHERE.host  # type: ignore[attr-defined]
+    return [callback]
+
+
+def test_loopback_address_that_nobody_answers_on_the_workers_machine_is_refused(search: Search) -> None:
+    elsewhere = replace(search, sweeper=ELSEWHERE)
+    study = replace(elsewhere, storage="postgresql+psycopg://optuna:secret@localhost:9/optuna")
+    with pytest.raises(CantStart, match=r"hydra.sweeper.storage: .*optuna:\*\*\*@localhost:9/.* nobody answers on "):
+        check_worker(study, [])
+    with pytest.raises(CantStart, match=r"mlflow.tracking_uri: .* got http://127.0.0.1:9, where nobody answers on "):
+        check_worker(elsewhere, tracking_started_elsewhere("http://127.0.0.1:9"))
+
+
+def test_loopback_address_that_a_tunnel_answers_serves_a_worker_elsewhere(search: Search, port: int) -> None:
+    elsewhere = replace(search, sweeper=ELSEWHERE, storage=f"postgresql://localhost:{port}/optuna")
+    check_worker(elsewhere, tracking_started_elsewhere(f"http://127.0.0.1:{port}"))
+
+
+def test_server_that_is_away_does_not_keep_a_worker_from_starting(search: Search) -> None:
+    away = replace(search, sweeper=ELSEWHERE, storage="postgresql://db.invalid/optuna")
+    check_worker(away, tracking_started_elsewhere("http://tracking.invalid:5000"))
+    here = replace(search, storage="postgresql://localhost:9/optuna")
+    check_worker(here, [])

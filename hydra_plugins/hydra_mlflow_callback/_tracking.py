@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
+from hydra_plugins.hydra_trial import is_dead_loopback
+
 from ._payload import hide_password, shorten
 from ._settings import Settings, stop
 
@@ -120,6 +122,15 @@ def check_file_is_here(uri: str) -> None:
         raise ValueError(
             f"mlflow.tracking_uri: must be where all workers reach it, got {uri}, which is not there on "
             f"{socket.gethostname()}. Put it on a shared disk, or start a server: mlflow=server mlflow.tracking_uri=http://..."
+        )
+
+
+def check_not_left_behind(uri: str) -> None:
+    """Raise ValueError if the URI names the machine where the sweep was started by an address such as 127.0.0.1."""
+    if is_dead_loopback(uri):
+        raise ValueError(
+            f"mlflow.tracking_uri: must be an address that all workers reach, got {hide_password(uri)}, where nobody "
+            f"answers on {socket.gethostname()}. Write the name of the server's machine."
         )
 
 

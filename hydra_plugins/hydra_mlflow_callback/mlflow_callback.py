@@ -1,6 +1,7 @@
 """The callback itself: a doorway. MLflow is imported when the first event arrives, not at Hydra's start-up."""
 
 import logging
+import socket
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -37,6 +38,7 @@ class MLflowCallback(Callback):
         check_register_model(plain.get("register_model"), enabled=enabled)
         self.settings = Settings.from_options(plain) if enabled else None
         self.search: SearchRecord | None = None
+        self._started_on = socket.gethostname()
         self._job: JobRun | None = None
         self._live: ExitStack | None = None
 
@@ -73,12 +75,14 @@ class MLflowCallback(Callback):
     def on_worker_start(self) -> None:
         """Refuse, by ValueError, a worker on a machine that does not see the store: its SQLite would make a new one.
 
-        Called by sweepers that know of it. A server that is away is waited for, as ever.
+        Called by sweepers that know of it. A server that is away is no reason: jobs go on without it.
         """
         if self.settings:
-            from ._tracking import check_file_is_here
+            from ._tracking import check_file_is_here, check_not_left_behind
 
             check_file_is_here(self.settings.tracking_uri)
+            if socket.gethostname() != self._started_on:
+                check_not_left_behind(self.settings.tracking_uri)
 
     def on_job_start(self, config: "DictConfig", **kwargs: Any) -> None:
         """Open the job's run and make it the active one, so that `mlflow.log_*` in the job lands there."""

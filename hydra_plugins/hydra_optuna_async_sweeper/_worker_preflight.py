@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ._storage import described, file_of
+from hydra_plugins.hydra_trial import is_dead_loopback
+
+from ._storage import described, file_of, url_of
 
 if TYPE_CHECKING:
     from hydra.experimental.callback import Callback
@@ -44,6 +46,11 @@ def check_worker(search: "Search", callbacks: Iterable["Callback"]) -> None:
         raise CantStart(
             f"hydra.sweeper.storage: must be where all workers reach it, got {described(search.storage)}, which is not "
             f"there on {host}. Put it on a shared disk, or set storage=postgresql."
+        )
+    if not search.sweeper.is_here() and is_dead_loopback(url_of(search.storage)):
+        raise CantStart(
+            f"hydra.sweeper.storage: must be an address that all workers reach, got {described(search.storage)}, where "
+            f"nobody answers on {host}. Write the name of the server's machine, in OPTUNA_STORAGE_URL for example."
         )
     for callback in callbacks:
         on_worker_start = getattr(callback, "on_worker_start", None)

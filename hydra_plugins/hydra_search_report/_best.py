@@ -8,7 +8,7 @@ from optuna.trial import FrozenTrial
 
 from ._facts import SearchFacts
 from ._rerun import rerun_overrides
-from ._trials import best_trials
+from ._trials import best_trials, directory_of
 
 
 @dataclass(frozen=True)
@@ -28,4 +28,4 @@ def find_best(facts: SearchFacts, trials: Sequence[FrozenTrial], directory: Path
     if not ranked:
         return None
     front = len(ranked) if len(facts.directions) > 1 else 1
-    return Best(ranked[0], front, rerun_overrides(directory, ranked[0].number, facts))
+    return Best(ranked[0], front, rerun_overrides(directory / directory_of(ranked[0]), facts))

@@ -8,7 +8,7 @@ from itertools import groupby
 from ._best import Best
 from ._facts import SearchFacts, SpaceRow
 from ._rerun import full_command, has_blank, short_command
-from ._trials import branch_text, by_key, seconds_of, space_rows, value_text
+from ._trials import branch_text, by_key, directory_of, seconds_of, space_rows, value_text
 
 
 def goal(facts: SearchFacts) -> str:
@@ -73,7 +73,7 @@ def best_part(facts: SearchFacts, best: Best | None) -> str:
     params = by_key(trial, space_rows(facts, [trial])).items()
     pairs = [
         ("trial", f"{trial.number}" if best.front == 1 else f"{trial.number}, the first of {best.front} on the front"),
-        ("directory", f"{facts.directory}/{trial.number}"),
+        ("directory", f"{facts.directory}/{directory_of(trial)}"),
         ("took", "" if seconds is None else f"{seconds:.3g} s"),
     ]
     chosen = definitions((key, value_text(value)) for key, value in params)

@@ -16,6 +16,7 @@ from ._trials import (
     best_trials,
     by_key,
     counts,
+    directory_of,
     reason_of,
     seconds_of,
     space_rows,
@@ -76,7 +77,7 @@ def best_paragraphs(facts: SearchFacts, trials: Sequence[FrozenTrial], best: Bes
     """Return the best trial, the command that repeats it, and the table of the best five."""
     number = best.trial.number
     what = f"trial {number}" if best.front == 1 else f"trial {number}, the first of {best.front} on the Pareto front"
-    told = [f"Best: {what} with {values_text(facts, best.trial)}, in `{facts.directory}/{number}`."]
+    told = [f"Best: {what} with {values_text(facts, best.trial)}, in `{facts.directory}/{directory_of(best.trial)}`."]
     if best.overrides is not None:
         splits = any(has_blank(line) for line in best.overrides)
         command = full_command(best.overrides, facts) if splits else short_command(facts)
@@ -93,7 +94,7 @@ def best_table(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> str:
     for trial in ranked:
         params = " ".join(f"{key}={short_text(value)}" for key, value in by_key(trial, rows).items())
         numbers = [f"{value:.6g}" for value in trial.values]
-        lines.append([str(trial.number), *numbers, f"`{params}`", f"{facts.directory}/{trial.number}"])
+        lines.append([str(trial.number), *numbers, f"`{params}`", f"{facts.directory}/{directory_of(trial)}"])
     return "\n".join("| " + " | ".join(cell(text) for text in line) + " |" for line in lines)
 
 
@@ -130,13 +131,13 @@ def moment(time: object) -> str:
 
 def job_directory(directory: Path, trial: FrozenTrial) -> str:
     """Return the job's directory below the sweep's, empty before it is made."""
-    return f"{trial.number}/" if (directory / str(trial.number)).is_dir() else ""
+    return f"{directory_of(trial)}/" if (directory / directory_of(trial)).is_dir() else ""
 
 
 def run_id(directory: Path, trial: FrozenTrial) -> str:
     """Return the id that the job has in a tracking server, where a record of it stands in its directory."""
     try:
-        content = json.loads((directory / str(trial.number) / JOB_FILE).read_text(encoding="utf-8"))
+        content = json.loads((directory / directory_of(trial) / JOB_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return ""
     return str(content.get("run_id") or "") if isinstance(content, dict) else ""

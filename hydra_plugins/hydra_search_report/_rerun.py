@@ -13,10 +13,10 @@ from yaml import YAMLError
 from ._facts import SearchFacts
 
 
-def rerun_overrides(directory: Path, number: int, facts: SearchFacts) -> list[str] | None:
+def rerun_overrides(job_directory: Path, facts: SearchFacts) -> list[str] | None:
     """Return the override lines of a trial's job without those that only the search reads; None if they are gone."""
     try:
-        kept_by_hydra = OmegaConf.load(directory / str(number) / ".hydra" / "overrides.yaml")
+        kept_by_hydra = OmegaConf.load(job_directory / ".hydra" / "overrides.yaml")
     except (OSError, YAMLError):
         return None
     lines = OmegaConf.to_container(kept_by_hydra)

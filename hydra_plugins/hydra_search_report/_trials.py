@@ -50,6 +50,11 @@ def seconds_of(trial: FrozenTrial) -> float | None:
     return (trial.datetime_complete - trial.datetime_start).total_seconds()
 
 
+def directory_of(trial: FrozenTrial) -> str:
+    """Return where below the sweep directory the trial's job writes: its number, unless its worker noted another."""
+    return str(trial.user_attrs.get("job_dir", trial.number))
+
+
 def worker_of(trial: FrozenTrial) -> str:
     """Return `host:pid` of the process that ran the trial, empty if nobody wrote it."""
     worker = trial.user_attrs.get("worker")

@@ -75,6 +75,18 @@ def test_interrupted_search_leaves_a_report_that_says_so(start_app: StartApp, tm
     assert not (tmp_path / "multirun/search/best.txt").exists()
 
 
+def test_report_finds_jobs_in_directories_that_are_not_called_by_their_number(run_app: RunApp, tmp_path: Path) -> None:
+    named = ("hydra.sweep.subdir=job-${hydra.job.num}", "hydra.sweeper.report=true", "hydra.sweeper.n_trials=2")
+    done = run_app("tracked.py", "--multirun", "--config-name=asynchronous", *named)
+    assert done.returncode == 0, done.stderr
+    sweep = tmp_path / "multirun/search"
+    assert [row["directory"] for row in rows(sweep)] == ["job-0/", "job-1/"]
+    assert all(row["run_id"] for row in rows(sweep))
+    best = max(trials_of(sweep), key=lambda trial: trial.value or 0.0)
+    assert f"x={best.params['x']}" in (sweep / "best.txt").read_text()
+    assert f"multirun/search/job-{best.number}" in (sweep / "summary.md").read_text()
+
+
 def test_search_without_a_report_leaves_none(run_app: RunApp, tmp_path: Path) -> None:
     plain = ("hydra.callbacks.mlflow.enabled=false", "hydra.sweeper.n_trials=1")
     done = run_app("tracked.py", "--multirun", "--config-name=asynchronous", *plain)
