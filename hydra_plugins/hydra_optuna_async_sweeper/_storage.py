@@ -36,7 +36,7 @@ class JournalLock(BaseJournalFileLock):
 
     def acquire(self) -> bool:
         """Wait for the lock, and mend the end of the file."""
-        self._lock.acquire()
+        self._lock.acquire(poll_interval=0.002)
         cut_half_line(self._path)
         return True
 
