@@ -2,19 +2,23 @@
 
     python tests/benchmarks/alternatives.py [uneven] [noop]
 
-uneven  24 trials, 20 of 0.5 s and 4 of 2.5 s, on 4 workers, nothing recorded; the ideal schedule takes 5 s
+uneven  24 trials, 20 of 0.5 s and 4 of 2.5 s, on 4 workers, nothing recorded; beside the ideal schedule
 noop    100 trials that do nothing, recorded in MLflow, on 2 workers and on 1: wall, overhead of a trial, seconds to the
         first trial, and peak memory of all processes together
 
 Contestants: this project with joblib and with Ray, hydra-optuna-sweeper (with our callback), a plain Optuna + MLflow
 script (its parallel trials are threads), Ray Tune with OptunaSearch and its MLflow callback, as it comes (an actor for
-each trial) and with `reuse_actors`.
+each trial) and with `reuse_actors`. The last column is each one's wall as a multiple of this project's with joblib.
 """
 
+import datetime
+import heapq
+import importlib.metadata
 import os
+import platform
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from measured import Measured, measure, sweep
@@ -90,20 +94,50 @@ def first_trial(done: Measured) -> float:
     return min(path.stat().st_mtime for path in stamps) - done.started
 
 
+def ideal(seconds: Sequence[float], n_workers: int) -> float:
+    """Return how long trials of such lengths take if each worker that is free takes the next, at no cost."""
+    free_at = [0.0] * n_workers
+    for length in seconds:
+        heapq.heapreplace(free_at, free_at[0] + length)
+    return max(free_at)
+
+
+def machine() -> str:
+    """Say where and when this is measured, and with which versions."""
+    names = [line.partition(":")[2].strip() for line in cpu_info().splitlines() if line.startswith("model name")]
+    packages = ("hydra-core", "optuna", "mlflow", "ray")
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
+    cores = f"{os.cpu_count()} cores of {names[0] if names else platform.machine()}"
+    return f"{datetime.date.today()}, {cores}, Python {platform.python_version()}, {versions}"
+
+
+def cpu_info() -> str:
+    """Return what Linux tells of its processors, nothing elsewhere."""
+    path = Path("/proc/cpuinfo")
+    return path.read_text() if path.exists() else ""
+
+
 def main(parts: list[str]) -> None:
     """Measure, and print a table for each part."""
+    print(machine())
     with tempfile.TemporaryDirectory() as name:
         for kind, n_trials, n_jobs in (("uneven", 24, 4), ("noop", TRIALS, 2), ("noop", TRIALS, 1)):
             if kind not in parts:
                 continue
-            print(f"\n{kind}: {n_trials} trials, {n_jobs} at a time ({os.cpu_count()} cores)\n")
-            print("| | wall, s | first trial, s | ms per trial after it | peak memory, MiB |\n|---|---|---|---|---|")
+            print(f"\n{kind}: {n_trials} trials, {n_jobs} at a time\n")
+            heads = ("", "wall, s", "first trial, s", "ms per trial after it", "peak memory, MiB", "times ours")
+            print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
+            ours = None
             for who, run in contestants(kind, n_trials, n_jobs, Path(name) / kind).items():
                 done = run()
+                ours = ours or done.seconds  # the first one is this project
                 first = first_trial(done)
                 each = (done.seconds - first) / n_trials * 1000
                 cells = f"{done.seconds:.1f} | {first:.1f} | {each:.0f} | {done.peak_memory_mib:.0f}"
-                print(f"| {who} | {cells} |", flush=True)
+                print(f"| {who} | {cells} | {done.seconds / ours:.2f} |", flush=True)
+            if kind == "uneven" and ours:
+                best = ideal([2.5 if number in (0, 4, 8, 12) else 0.5 for number in range(n_trials)], n_jobs)
+                print(f"| ideal schedule | {best:.1f} | | | | {best / ours:.2f} |")
 
 
 if __name__ == "__main__":
