@@ -6,7 +6,7 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,7 +86,7 @@ def facts_of(search: "Search", config: DictConfig) -> SearchFacts:
     places = dict(sweeper) if isinstance(sweeper, dict) else {}
     points_to = [re.fullmatch(r"\$\{([\w.]+)\}", str(places.get(key))) for key in OF_SEARCH_ONLY]
     keys = [match[1] for match in points_to if match]
-    choices = config.hydra.runtime.choices
+    space = space_rows(search)
     return SearchFacts(
         study_name=search.study_name,
         directions=search.directions,
@@ -100,8 +100,8 @@ def facts_of(search: "Search", config: DictConfig) -> SearchFacts:
         sampler=maker_text(search.sampler),
         pruner=None if (text := maker_text(search.pruner)) == "NopPruner()" else text,
         seed=int(str(search.sampler["seed"])) if search.sampler.get("seed") is not None else None,
-        choices={str(key): str(choices[key]) for key in choices if choices[key] and not str(key).startswith("hydra/")},
-        space=space_rows(search),
+        choices=fixed_choices(config, {row.key for row in space}),
+        space=space,
         fixed=tuple(map(masked, search.fixed)),
         search_keys=tuple(dict.fromkeys([*keys, *(key.partition(".")[0] for key in keys)])),
         max_retries=search.max_retries,
@@ -110,6 +110,16 @@ def facts_of(search: "Search", config: DictConfig) -> SearchFacts:
         storage=as_typed(described(search.storage)),
         **dict(zip(("git_commit", "git_dirty"), git_state(Path(sys.argv[0]).absolute().parent), strict=True)),  # type: ignore[arg-type]  # a pair of both types
     )
+
+
+def fixed_choices(config: DictConfig, varied: Collection[str]) -> dict[str, str]:
+    """Return the option of each config group that the search does not vary."""
+    chosen = [(str(group), option) for group, option in config.hydra.runtime.choices.items()]
+    return {
+        group: str(option)
+        for group, option in reversed(chosen)  # Hydra lists the last of the defaults list first
+        if option and not group.startswith("hydra/") and group not in varied
+    }
 
 
 def metric_names(config: DictConfig, count: int) -> tuple[str, ...]:

@@ -75,6 +75,16 @@ def test_interrupted_search_leaves_a_report_that_says_so(start_app: StartApp, tm
     assert not (tmp_path / "multirun/search/best.txt").exists()
 
 
+def test_report_names_the_options_that_are_fixed_and_not_those_that_are_varied(run_app: RunApp, tmp_path: Path) -> None:
+    done = run_app(*SEARCH, "mlflow=off", "n_trials=1")  # its space varies the preprocessor
+    assert done.returncode == 0, done.stderr
+    choices = SearchFacts.load(tmp_path / "multirun/search").choices
+    assert choices == {
+        "dataset": "iris", "splitter": "holdout", "model": "logistic_regression",
+        "search_space": "logistic_regression", "mlflow": "local", "storage": "journal",
+    }  # fmt: skip
+
+
 def test_report_finds_jobs_in_directories_that_are_not_called_by_their_number(run_app: RunApp, tmp_path: Path) -> None:
     named = ("hydra.sweep.subdir=job-${hydra.job.num}", "hydra.sweeper.report=true", "hydra.sweeper.n_trials=2")
     done = run_app("tracked.py", "--multirun", "--config-name=asynchronous", *named)
