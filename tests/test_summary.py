@@ -33,13 +33,13 @@ def test_pareto_front_keeps_what_nothing_beats_in_everything() -> None:
 
 
 def test_without_direction_there_is_no_best() -> None:
-    summary = summarize([job(0, 1.0)], Settings("sqlite:///x", "e", "search"), ())
+    summary = summarize([job(0, 1.0)], Settings("sqlite:///x", "e", "search"))
     assert summary.text == "Jobs: 1 finished, 0 failed, 0 killed\n"
     assert "best_value" not in summary.metrics
 
 
-def test_best_parameters_are_the_searched_ones_without_what_the_command_line_fixed() -> None:
-    summary = summarize([job(0, 0.7, overrides=("model.depth=3", "n_trials=5"))], settings("maximize"), ["n_trials"])
+def test_best_parameters_are_those_that_the_search_chose() -> None:
+    summary = summarize([job(0, 0.7, overrides=("model.depth=3",))], settings("maximize"))
     assert summary.params == {"best_model.depth": "3"}
     assert summary.metrics["best_value"] == 0.7
     assert summary.tags["best.run_id"] == "id0"
@@ -48,6 +48,6 @@ def test_best_parameters_are_the_searched_ones_without_what_the_command_line_fix
 
 
 def test_search_without_a_single_job_is_summarized_too() -> None:
-    summary = summarize([], settings("maximize"), ())
+    summary = summarize([], settings("maximize"))
     assert summary.metrics == {}
     assert summary.text == "Jobs: 0 finished, 0 failed, 0 killed\n"

@@ -115,19 +115,25 @@ def new_record(
     """Describe the job that is about to start. The parameters are its resolved configuration."""
     in_search = search is not None and config.hydra.mode == RunMode.MULTIRUN
     number = int(config.hydra.job.num) if in_search else None
+    fixed = search.fixed_keys if search is not None and in_search else ()
     record = JobRecord(
         name=f"trial-{number}" if in_search else settings.run_name,
         number=number,
         start_time=now(),
         params=params_of(resolved, settings.exclude_params),
         tags=choices_of(config, settings) | dict(settings.tags),
-        overrides=[hide_password(line) for line in config.hydra.overrides.task],
+        overrides=[hide_password(line) for line in config.hydra.overrides.task if key_of(line) not in fixed],
     )
     if search is not None and in_search:
         record.parent_run_id = search.run_id
         record.tags |= search.tags | {"mlflow.parentRunId": search.run_id, "study_name": settings.run_name}
     record.tags["hydra.job.key"] = record.key
     return record
+
+
+def key_of(line: str) -> str:
+    """Return the key of an override."""
+    return line.partition("=")[0].lstrip("+")
 
 
 def choices_of(config: "DictConfig", settings: Settings) -> dict[str, str]:

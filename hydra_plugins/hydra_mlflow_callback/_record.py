@@ -25,7 +25,7 @@ class SearchRecord:
     settings: Settings
     # on every run of the search
     tags: dict[str, str] = field(default_factory=dict)
-    # keys that the command line fixed for the whole search: they are in every job's overrides, but not searched
+    # keys that the command line fixes for every job of this sweep
     fixed_keys: tuple[str, ...] = ()
     status: str = "RUNNING"
     # finds the parent run again if this process was killed before it could note the run's id
@@ -60,6 +60,7 @@ class JobRecord:
     start_time: int
     params: dict[str, str]
     tags: dict[str, str]
+    # what the search chose for it; of a single job, all of its overrides
     overrides: list[str]
     parent_run_id: str | None = None
     run_id: str | None = None

@@ -101,7 +101,7 @@ def close_search(search: SearchRecord, directory: Path, status: str) -> None:
     jobs = list(records_below(directory, search.run_id))
     jobs = [(path, record) for path, record in jobs if record.status != "RUNNING" or not record.runs_elsewhere()]
     close_lost(jobs, search.settings)
-    summary = summarize([record for _, record in jobs], search.settings, search.fixed_keys)
+    summary = summarize([record for _, record in jobs], search.settings)
     for line in summary.text.splitlines():
         log.info(line)
     try:

@@ -25,7 +25,7 @@ class Summary:
     links: str
 
 
-def summarize(records: Sequence[JobRecord], settings: Settings, fixed_keys: Sequence[str]) -> Summary:
+def summarize(records: Sequence[JobRecord], settings: Settings) -> Summary:
     """Count the jobs, find the best ones (several objectives: the Pareto front), and describe them."""
     counts = Counter(record.status for record in records)
     tags = {f"jobs.{status.lower()}": str(counts[status]) for status in ("FINISHED", "FAILED", "KILLED")}
@@ -37,14 +37,14 @@ def summarize(records: Sequence[JobRecord], settings: Settings, fixed_keys: Sequ
     params: dict[str, str] = {}
     if len(settings.directions) == 1 and best:
         first = best[0]
-        params = {clean_key(f"best_{key}"): value for key, value in swept(first, fixed_keys).items()}
+        params = {clean_key(f"best_{key}"): value for key, value in swept(first).items()}
         metrics["best_value"] = first.values[0]  # and as best_<metric>, a curve
         tags |= {"best.trial": first.name} | ({"best.run_id": first.run_id} if first.run_id else {})
     elif best:
         lines.append(f"Best trials, none of which beats another in everything: {len(best)}")
     for record in best[:TABLE_ROWS]:
-        lines += describe(record, settings, fixed_keys)
-    table = note(records, best, settings, fixed_keys, lines[0])
+        lines += describe(record, settings)
+    table = note(records, best, settings, lines[0])
     shown = ranked(records, settings.directions[0]) if len(settings.directions) == 1 else best
     return Summary(metrics, params, tags, "\n".join(lines) + "\n", table, links(shown[:LINKS], settings))
 
@@ -64,22 +64,19 @@ def dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
     return all(a >= b for a, b in zip(one, other, strict=True)) and one != other
 
 
-def swept(record: JobRecord, fixed_keys: Sequence[str]) -> dict[str, str]:
-    """Return the parameters that the search chose for this job, from its overrides."""
-    pairs = (override.lstrip("+").partition("=")[::2] for override in record.overrides if "=" in override)
-    return {key: value for key, value in pairs if key not in fixed_keys}
+def swept(record: JobRecord) -> dict[str, str]:
+    """Return the parameters that the search chose for this job."""
+    return dict(line.lstrip("+").partition("=")[::2] for line in record.overrides if "=" in line)
 
 
-def describe(record: JobRecord, settings: Settings, fixed_keys: Sequence[str]) -> list[str]:
+def describe(record: JobRecord, settings: Settings) -> list[str]:
     """Return the lines that name a best trial, its values and its parameters."""
     values = ", ".join(f"{n}: {v:.6g}" for n, v in zip(settings.metrics, record.values, strict=True))
-    params = " ".join(f"{key}={value}" for key, value in swept(record, fixed_keys).items())
+    params = " ".join(f"{key}={value}" for key, value in swept(record).items())
     return [f"Best trial: {record.name}, {values}", f"Best parameters: {params or '(none were searched)'}"]
 
 
-def note(
-    records: Sequence[JobRecord], best: Sequence[JobRecord], settings: Settings, fixed_keys: Sequence[str], counts: str
-) -> str:
+def note(records: Sequence[JobRecord], best: Sequence[JobRecord], settings: Settings, counts: str) -> str:
     """Return the parent's description, Markdown: the counts and a table of the best trials."""
     if not settings.directions:
         return counts
@@ -87,10 +84,10 @@ def note(
     shown = ranked(records, settings.directions[0]) if single else list(best)
     if not shown:
         return counts
-    keys = list(dict.fromkeys(key for record in shown[:TABLE_ROWS] for key in swept(record, fixed_keys)))
+    keys = list(dict.fromkeys(key for record in shown[:TABLE_ROWS] for key in swept(record)))
     rows = [["trial", *settings.metrics, *keys], ["---"] * (1 + len(settings.metrics) + len(keys))]
     for record in shown[:TABLE_ROWS]:
-        params = swept(record, fixed_keys)
+        params = swept(record)
         rows.append([record.name, *(f"{v:.6g}" for v in record.values), *(params.get(key, "") for key in keys)])
     return f"{counts}\n\n" + "\n".join("| " + " | ".join(row) + " |" for row in rows)
 

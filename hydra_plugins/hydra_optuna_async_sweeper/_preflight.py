@@ -21,7 +21,7 @@ from ._search_space import (
     require_choices,
     require_enumerable,
 )
-from ._settings import Setting, check_direction, check_settings, check_timeout, read_setting
+from ._settings import Setting, check_direction, check_launcher, check_settings, check_timeout, read_setting
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +47,7 @@ def check_search(
         BadInput: the first thing that can't be run.
     """
     check_settings(config)
+    check_launcher(config)
     check_direction(config, metric)
     check_timeout(config, timeout)
     space = read_space(config, loader)

@@ -17,7 +17,7 @@ from ._pruner import make_pruner
 from ._sampler import instantiate_sampler, is_grid
 from ._search import Plain, Search
 from ._search_space import BadInput, bad_input
-from ._settings import check_direction, check_settings, plain
+from ._settings import check_direction, check_launcher, check_settings, plain
 from ._space import Space
 from ._space_entries import parse_space
 from ._space_overrides import with_overrides
@@ -44,6 +44,7 @@ def prepare_search(
         BadInput: something can't be run as it is.
     """
     check_settings(config)
+    check_launcher(config)
     check_direction(config, metric)
     values = {str(key): plain(value) for key, value in config.hydra.sweeper.items()}
     sampler = cast("Plain", values["sampler"])

@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -68,6 +70,19 @@ def check_settings(config: DictConfig) -> None:
     if rate is not None and not _is_rate(rate.value):
         remedy = f"Set {rate.knob}=0 to stop at the first failed trial, 1 to go on in any case."
         raise bad_input(rate.name, rate.value, "must be a number between 0 and 1", remedy)
+
+
+def check_launcher(config: DictConfig) -> None:
+    """Refuse a launcher whose plugin is not installed: Hydra itself would end with a traceback. Raises BadInput."""
+    target = str(config.hydra.launcher._target_)
+    if target in {f"{known.__module__}.{known.__qualname__}" for known in Plugins.instance().discover(Launcher)}:
+        return
+    plugin = target.split(".")[1].replace("_", "-") if target.startswith("hydra_plugins.") else None
+    remedy = (
+        f"pip install '{plugin}>=1.4.0rc3,<1.5'" if plugin else "Install its package, or set hydra/launcher=joblib."
+    )
+    option = config.hydra.runtime.choices.get("hydra/launcher")
+    raise bad_input("hydra/launcher", f"{option} ({target})", "its plugin is not installed", remedy)
 
 
 def check_direction(config: DictConfig, metric: object) -> None:

@@ -94,12 +94,13 @@ class Sweep:
         try:
             with terminable(), Watch(self.search, queue, report) as watch:
                 self._launch_until_complete(queue, watch)
-        except (KeyboardInterrupt, SystemExit):
+        except (KeyboardInterrupt, SystemExit) as left:
             self._put_back_own(queue)
             command = resume_command(sys.argv, self.search, has_knob="study_name" in self.worker.config)
-            log.warning(f"Interrupted. To go on: {command}")
+            how = "stopped" if isinstance(left.args[0] if left.args else None, str) else "interrupted"
+            log.warning(f"{how.capitalize()}. To go on: {command}")
             if report:
-                report.finish(queue.trials(), "interrupted")
+                report.finish(queue.trials(), how)
             raise
         reason = stop_reason(queue.trials(), self.search)
         found = tell_results(self.search, queue.trials())

@@ -38,6 +38,12 @@ REFUSED = [
     (["n_trials=abc"], "n_trials", "abc", "1 or more"),
     (["n_jobs=0"], "n_jobs", "0", "1 or more"),
     ([*JOBLIB, "hydra.launcher.n_jobs=-1"], "hydra.launcher.n_jobs", "-1", "1 or more"),
+    (
+        ["hydra.launcher._target_=hydra_plugins.hydra_absent_launcher.absent.Absent"],
+        "hydra/launcher",
+        "basic (hydra_plugins.hydra_absent_launcher",
+        "pip install 'hydra-absent-launcher>=1.4.0rc3,<1.5'",
+    ),
     (["direction=maximise"], "direction", "maximise", "Did you mean maximize?"),
     (["metric=[a,b]"], "direction", "maximize", "direction=[maximize,maximize]"),
     (["timeout=60"], "timeout", "60", "Set timeout=null"),

@@ -33,6 +33,10 @@ REFUSED = [
     (["hydra.sweeper.target=high"], "target", "high", ""),
     (["hydra.sweeper.max_failure_rate=2"], "max_failure_rate", "2.0", "Set hydra.sweeper.max_failure_rate=0"),
     (["hydra.sweeper.max_retries=-1"], "max_retries", "-1", "0 or more"),
+    (
+        ["hydra.launcher._target_=hydra_plugins.hydra_absent_launcher.absent.Absent"],
+        "hydra/launcher", "hydra_absent_launcher", "pip install 'hydra-absent-launcher>=1.4.0rc3,<1.5'",
+    ),
     (["hydra.sweeper.devices=2"], "devices", "2", "Set hydra.sweeper.devices=auto"),
     (["hydra.sweeper.enqueue=[{y: 1}]"], "enqueue[0], y", "1", "x"),
     (["hydra.sweeper.enqueue=[{x: 7}]"], "enqueue[0], x", "7", "interval(0, 1)"),

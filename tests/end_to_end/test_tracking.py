@@ -65,6 +65,20 @@ def test_every_job_is_a_nested_run_of_its_number(run_app: RunApp, tmp_path: Path
     assert "mlflow ui --backend-store-uri sqlite:///mlflow.db" in done.stdout
 
 
+def test_what_an_earlier_command_fixed_is_not_taken_for_searched_after_a_resume(
+    run_app: RunApp, tmp_path: Path
+) -> None:
+    search = ("tracked.py", "--multirun", "--config-name=asynchronous")
+    assert run_app(*search, "hydra.sweeper.n_trials=3", "seconds=0.01").returncode == 0
+    done = run_app(*search, "hydra.sweeper.n_trials=4")
+    assert done.returncode == 0, done.stderr
+    (line,) = [
+        line for line in done.stdout.splitlines() if line.endswith(tuple("0123456789")) and "parameters: x" in line
+    ]
+    assert "seconds" not in line
+    assert "best_seconds" not in Recorded(tmp_path).parent.data.params
+
+
 def test_single_run_is_a_plain_run_with_its_files(run_app: RunApp, tmp_path: Path) -> None:
     done = run_app("tracked.py", "x=0.25", f"long_text={'y' * 9000}", "use_mlflow=true")
     assert done.returncode == 0, done.stderr
