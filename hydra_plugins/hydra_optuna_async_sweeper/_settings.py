@@ -77,10 +77,9 @@ def check_launcher(config: DictConfig) -> None:
     target = str(config.hydra.launcher._target_)
     if target in {f"{known.__module__}.{known.__qualname__}" for known in Plugins.instance().discover(Launcher)}:
         return
-    plugin = target.split(".")[1].replace("_", "-") if target.startswith("hydra_plugins.") else None
-    remedy = (
-        f"pip install '{plugin}>=1.4.0rc3,<1.5'" if plugin else "Install its package, or set hydra/launcher=joblib."
-    )
+    remedy = "Install its package, or set hydra/launcher=joblib."
+    if target.startswith("hydra_plugins."):
+        remedy = f"Install it: pip install '{target.split('.')[1].replace('_', '-')}>=1.4.0rc3,<1.5'"
     option = config.hydra.runtime.choices.get("hydra/launcher")
     raise bad_input("hydra/launcher", f"{option} ({target})", "its plugin is not installed", remedy)
 
