@@ -20,6 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 from hydra_plugins.hydra_search_report import _plots
 from hydra_plugins.hydra_search_report.__main__ import main
 from hydra_plugins.hydra_search_report._facts import SearchFacts
+from hydra_plugins.hydra_search_report._page import tone
 from hydra_plugins.hydra_search_report._report import write_records, write_report
 from hydra_plugins.hydra_search_report._rerun import without_blanks
 from hydra_plugins.hydra_search_report._surroundings import git_state, program_of, versions
@@ -303,6 +304,40 @@ def test_report_of_a_killed_search_is_made_from_what_it_left(
     main([str(tmp_path)])
     assert capsys.readouterr().out == f"{tmp_path / 'report.html'}\n"
     assert "unfinished: 6 of 20 trials are over, 1 were running when last seen" in (tmp_path / "summary.md").read_text()
+
+
+def test_report_of_a_study_in_a_database_is_made_again_without_naming_it(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/study.db"
+    study = optuna.create_study(study_name="demo", storage=url, direction="maximize")
+    study.add_trials(plain(3))
+    replace(FACTS, storage=url).save(tmp_path)
+    main([str(tmp_path)])
+    assert (tmp_path / "report.html").exists() and "3 finished" in (tmp_path / "summary.md").read_text()
+    study._storage._backend.engine.dispose()  # type: ignore[attr-defined]
+
+
+def test_database_that_cannot_be_opened_is_told_in_one_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replace(FACTS, storage="sqlite:////absent/study.db").save(tmp_path)
+    with pytest.raises(SystemExit):
+        main([str(tmp_path)])
+    assert "the study's database can't be opened (unable to open database file)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("running", "busy"),
+        ("ended by n_trials", "good"),
+        ("ended by timeout", "good"),
+        ("ended by max_failure_rate", "bad"),
+        ("interrupted", "bad"),
+        ("unfinished: 6 of 20 trials are over", "bad"),
+    ],
+)
+def test_status_is_marked_good_if_the_search_did_what_was_asked(status: str, expected: str) -> None:
+    assert tone(status) == expected
 
 
 @pytest.mark.parametrize("facts", [True, False])

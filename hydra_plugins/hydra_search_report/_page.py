@@ -63,7 +63,8 @@ def tone(status: str) -> str:
     """Return the class that colours the status."""
     if status.startswith("running"):
         return "busy"
-    return "good" if status.startswith(("ended by n_trials", "ended by target", "complete")) else "bad"
+    as_asked = ("ended by n_trials", "ended by target", "ended by timeout", "complete")
+    return "good" if status.startswith(as_asked) else "bad"
 
 
 def advice_part(advice: Sequence[Advice]) -> str:

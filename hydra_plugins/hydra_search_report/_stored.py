@@ -23,17 +23,33 @@ def read_trials(study_name: str, directory: Path, url: str | None = None) -> lis
         url: of a database that is read instead.
 
     Raises:
-        LookupError: there is no such study.
+        LookupError: there is no such study, or its database can't be opened.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     journal = directory / JOURNAL
     if url is None and not journal.exists():
         raise LookupError(f"{str(journal)!r} does not exist; name the study's storage with --storage URL")
-    storage: BaseStorage = RDBStorage(url) if url else JournalStorage(JournalFileBackend(str(journal)))
+    storage = opened(url) if url else JournalStorage(JournalFileBackend(str(journal)))
     try:
         return storage.get_all_trials(storage.get_study_id_from_name(study_name), deepcopy=False)
     except KeyError:
         raise LookupError(f"there is no study {study_name!r} in {url or str(journal)!r}") from None
+
+
+def opened(url: str) -> BaseStorage:
+    """Open a database. Raises LookupError if that can't be done."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        return RDBStorage(url)
+    except (ImportError, SQLAlchemyError, ValueError) as error:
+        reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
+        raise LookupError(f"the study's database can't be opened ({reason}); name it with --storage URL") from None
+
+
+def recorded_url(facts: SearchFacts) -> str | None:
+    """Return the URL of the database in which the search kept its study; None if that has a password, or is a file."""
+    return facts.storage if "://" in facts.storage and "***" not in facts.storage else None
 
 
 def status_of(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> str:
