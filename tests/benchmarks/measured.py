@@ -1,5 +1,6 @@
 """Runs a command in a fresh directory and says how long it took, and, if asked, how much memory."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -32,6 +33,7 @@ class Measured:
 def measure(arguments: list[str], folder: Path, *, memory: bool = False, env: dict[str, str] | None = None) -> Measured:
     """Run `arguments` in the new directory `folder`; a command that fails ends the benchmark."""
     folder.mkdir(parents=True)
+    os.sync()  # else this run would pay for what the one before has written and deleted
     started, start = time.time(), time.perf_counter()
     process = subprocess.Popen(
         arguments, cwd=folder, env=environment(env), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
