@@ -152,4 +152,5 @@ def test_node_that_does_not_see_the_sweep_directory_is_told_in_one_message(
     message = done.stderr.strip().splitlines()[-1]
     assert message.startswith("hydra.sweep.dir: must be on a disk that all workers share") and str(sweep) in message
     assert "Traceback" not in done.stdout + done.stderr
+    assert "Stopped. To go on: " in done.stdout and "Interrupted" not in done.stdout
     assert not any(trial.state.is_finished() for trial in trials_of(sweep)), "no trial was begun"
