@@ -122,18 +122,13 @@ def new_record(
         start_time=now(),
         params=params_of(resolved, settings.exclude_params),
         tags=choices_of(config, settings) | dict(settings.tags),
-        overrides=[hide_password(line) for line in config.hydra.overrides.task if key_of(line) not in fixed],
+        overrides=[hide_password(line) for line in config.hydra.overrides.task if line.partition("=")[0] not in fixed],
     )
     if search is not None and in_search:
         record.parent_run_id = search.run_id
         record.tags |= search.tags | {"mlflow.parentRunId": search.run_id, "study_name": settings.run_name}
     record.tags["hydra.job.key"] = record.key
     return record
-
-
-def key_of(line: str) -> str:
-    """Return the key of an override."""
-    return line.partition("=")[0].lstrip("+")
 
 
 def choices_of(config: "DictConfig", settings: Settings) -> dict[str, str]:

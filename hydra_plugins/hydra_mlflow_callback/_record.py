@@ -25,7 +25,7 @@ class SearchRecord:
     settings: Settings
     # on every run of the search
     tags: dict[str, str] = field(default_factory=dict)
-    # keys that the command line fixes for every job of this sweep
+    # keys that the command line fixes for every job of this sweep, as written: with their `+`
     fixed_keys: tuple[str, ...] = ()
     status: str = "RUNNING"
     # finds the parent run again if this process was killed before it could note the run's id

@@ -85,7 +85,7 @@ def known_parent(client: "MlflowClient", search: SearchRecord) -> str | None:
 
 
 def fixed_keys(config: "DictConfig") -> tuple[str, ...]:
-    """Return the keys that the command line sets for the whole search."""
+    """Return the keys that the command line sets for the whole search, as written there: `+key` with its `+`."""
     overrides = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
     return tuple(override.get_key_element() for override in overrides if not override.is_sweep_override())
 

@@ -97,7 +97,7 @@ class Sweep:
         except (KeyboardInterrupt, SystemExit) as left:
             self._put_back_own(queue)
             command = resume_command(sys.argv, self.search, has_knob="study_name" in self.worker.config)
-            how = "stopped" if isinstance(left.args[0] if left.args else None, str) else "interrupted"
+            how = "stopped" if isinstance(getattr(left, "code", None), str) else "interrupted"
             log.warning(f"{how.capitalize()}. To go on: {command}")
             if report:
                 report.finish(queue.trials(), how)

@@ -65,18 +65,20 @@ def test_every_job_is_a_nested_run_of_its_number(run_app: RunApp, tmp_path: Path
     assert "mlflow ui --backend-store-uri sqlite:///mlflow.db" in done.stdout
 
 
-def test_what_an_earlier_command_fixed_is_not_taken_for_searched_after_a_resume(
+def test_what_a_command_fixed_is_not_taken_for_searched_nor_after_a_resume_without_it(
     run_app: RunApp, tmp_path: Path
 ) -> None:
     search = ("tracked.py", "--multirun", "--config-name=asynchronous")
-    assert run_app(*search, "hydra.sweeper.n_trials=3", "seconds=0.01").returncode == 0
-    done = run_app(*search, "hydra.sweeper.n_trials=4")
-    assert done.returncode == 0, done.stderr
-    (line,) = [
-        line for line in done.stdout.splitlines() if line.endswith(tuple("0123456789")) and "parameters: x" in line
-    ]
-    assert "seconds" not in line
-    assert "best_seconds" not in Recorded(tmp_path).parent.data.params
+    first = run_app(*search, "hydra.sweeper.n_trials=2", "seconds=0.01", "+extra=3")
+    assert first.returncode == 0, first.stderr
+    again = run_app(*search, "hydra.sweeper.n_trials=3")
+    assert again.returncode == 0, again.stderr
+    recorded = Recorded(tmp_path)
+    assert recorded.parent.data.tags["best.trial"] == "trial-1", "the best one is of the first command"
+    x = recorded.children["trial-1"].data.params["x"]
+    for done in (first, again):
+        assert f"Best parameters: x={x}\n" in done.stdout
+    assert {key for key in recorded.parent.data.params if key.startswith("best_")} == {"best_x"}
 
 
 def test_single_run_is_a_plain_run_with_its_files(run_app: RunApp, tmp_path: Path) -> None:
