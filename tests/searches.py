@@ -9,12 +9,13 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from hydra_plugins.hydra_search_report._facts import SearchFacts, SpaceRow
+from hydra_plugins.hydra_search_report.report import SearchFacts, SpaceRow
 
 START = datetime(2026, 3, 1, 12)
 FACTS = SearchFacts(
     study_name="demo", directions=("maximize",), metrics=("accuracy",), n_trials=20, n_jobs=2,
-    directory="multirun/demo", command="python train.py --multirun study_name=demo", sampler="TPESampler(seed=42)",
+    directory="multirun/demo", program="python train.py", n_jobs_key="n_jobs",
+    command="python train.py --multirun study_name=demo", sampler="TPESampler(seed=42)",
     seed=42, choices={"dataset": "digits", "model": "svm"}, max_retries=2, versions={"python": "3.12.1"},
     git_commit="0123456789abcdef", git_dirty=True, started=1772366400.0, storage="multirun/demo/optuna_journal.log",
 )  # fmt: skip
@@ -56,7 +57,7 @@ def made_up(
     return FrozenTrial(
         number=number, trial_id=number, state=state, value=None, values=values, datetime_start=begun,
         datetime_complete=end, params=params or {}, distributions=distributions or {},
-        user_attrs={**owner, **attributes},        system_attrs={}, intermediate_values=curve or {},
+        user_attrs={**owner, **attributes}, system_attrs={}, intermediate_values=curve or {},
     )  # fmt: skip
 
 

@@ -1,17 +1,14 @@
-"""The configuration: every combination composes, every typo is refused with a suggestion, nothing heavy is imported."""
+"""The configuration: every combination composes, every typo is refused with a suggestion."""
 
 import itertools
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
-from tests.conftest import ROOT, RunApp, environment
+from tests.conftest import ROOT, RunApp
 
 CONF = ROOT / "conf"
 YAML_FILES = sorted(CONF.rglob("*.yaml"))
@@ -84,19 +81,6 @@ def test_typo_is_refused_with_a_suggestion(run_app: RunApp, typo: str, suggestio
     assert "Traceback" not in done.stderr
 
 
-def test_help_imports_nothing_heavy() -> None:
-    code = (
-        "import sys, runpy\n"
-        "sys.argv = ['train.py', '--help']\n"
-        "try: runpy.run_path('train.py', run_name='__main__')\n"
-        "except SystemExit: pass\n"
-        "print('heavy:', sorted({'mlflow', 'optuna', 'sklearn', 'pandas', 'plotly'} & set(sys.modules)))\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment(), text=True, capture_output=True)
-    assert "heavy: []" in done.stdout, done.stdout + done.stderr
-    assert "dataset: breast_cancer" in done.stdout
-
-
-@pytest.mark.parametrize("path", YAML_FILES, ids=lambda path: str(path.relative_to(CONF)))
-def test_yaml_files_stay_short(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 40
+def test_yaml_files_stay_short() -> None:
+    assert YAML_FILES
+    assert not [path.name for path in YAML_FILES if len(path.read_text().splitlines()) > 40]

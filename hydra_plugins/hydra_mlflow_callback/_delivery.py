@@ -1,18 +1,17 @@
 """Sending one job's record to MLflow. Repeatable: what is already there is not written twice."""
 
+import json
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hydra_plugins.hydra_trial import RESULT_FILE
+from hydra_plugins.hydra_search.files import DATASET, EXAMPLE, MODEL, OF_JOB
 
-from ._dataset import log_dataset
-from ._model import EXAMPLE_FILE, MODEL_FILE, log_model
-from ._payload import MAX_METRICS_PER_BATCH, MAX_PARAMS_PER_BATCH, MAX_TAG_LENGTH, batches, shorten
-from ._record import JOB_FILE, JobRecord
-from ._settings import Settings
-from ._tracking import connect
+from ._client import connect
+from ._model import log_model
+from ._payload import MAX_TAG_LENGTH, shorten
+from ._record import JOB_KEY, JobRecord
+from .config import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -27,7 +26,7 @@ def deliver(settings: Settings, record: JobRecord, directory: Path) -> None:
     """
     client = connect(settings)
     if record.run_id is None:
-        run = find_or_create(client, settings, record)
+        run = _find_or_create(client, settings, record)
         record.run_id, record.artifact_uri = run.info.run_id, run.info.artifact_uri
         record.save(directory)
     tags: dict[str, str] = {}
@@ -41,15 +40,14 @@ def deliver(settings: Settings, record: JobRecord, directory: Path) -> None:
     log_dataset(client, record.run_id, directory)
     is_logged = log_model(client, settings, record, directory)
     if settings.log_artifacts:
-        upload(settings, record, directory, without=(MODEL_FILE, EXAMPLE_FILE) if is_logged else ())
+        upload(settings, record, directory, without=(MODEL, EXAMPLE) if is_logged else ())
     client.set_terminated(record.run_id, record.status, record.end_time)
     record.sent = True
     record.save(directory)
 
 
-def find_or_create(client: "MlflowClient", settings: Settings, record: JobRecord) -> "Run":
-    """Return the run that carries the record's key; make it if there is none."""
-    found = client.search_runs([settings.experiment_id], f"tags.`hydra.job.key` = '{record.key}'", max_results=1)
+def _find_or_create(client: "MlflowClient", settings: Settings, record: JobRecord) -> "Run":
+    found = client.search_runs([settings.experiment_id], f"tags.`{JOB_KEY}` = '{record.key}'", max_results=1)
     if found:
         return found[0]
     return client.create_run(
@@ -64,14 +62,15 @@ def log_values(
     params: Mapping[str, str] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> None:
-    """Log everything with as few requests as MLflow's batch limits allow."""
+    """Log everything; the client cuts it into as few requests as MLflow's batch limits allow."""
     from mlflow.entities import Metric, Param, RunTag
 
-    metric_batches = batches((Metric(*metric) for metric in metrics), MAX_METRICS_PER_BATCH)
-    param_batches = batches((Param(*param) for param in (params or {}).items()), MAX_PARAMS_PER_BATCH)
-    all_tags = [RunTag(key, value) for key, value in (tags or {}).items()]
-    for i, (some_metrics, some_params) in enumerate(zip_longest(metric_batches, param_batches, fillvalue=())):
-        client.log_batch(run_id, some_metrics, some_params, all_tags if i == 0 else ())
+    client.log_batch(
+        run_id,
+        [Metric(*metric) for metric in metrics],
+        [Param(*param) for param in (params or {}).items()],
+        [RunTag(*tag) for tag in (tags or {}).items()],
+    )
 
 
 def upload(settings: Settings, record: JobRecord, directory: Path, without: Sequence[str] = ()) -> None:
@@ -83,5 +82,32 @@ def upload(settings: Settings, record: JobRecord, directory: Path, without: Sequ
     for path in sorted(directory.iterdir()):
         if path.is_dir():
             repository.log_artifacts(str(path), path.name)  # type: ignore[no-untyped-call]
-        elif path.name not in without and not path.name.startswith((JOB_FILE, RESULT_FILE)):
+        elif path.name not in without and not path.name.startswith(OF_JOB):
             repository.log_artifact(str(path))  # type: ignore[no-untyped-call]
+
+
+def log_dataset(client: "MlflowClient", run_id: str, directory: Path) -> None:
+    """Log what the job says of its data in dataset.json: an object with at least `name` and `digest`, and `source`.
+
+    A file of that name with other content is an artifact like any other. MLflow keeps an input once, however often it
+    is logged.
+    """
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+    from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
+
+    try:
+        content = json.loads((directory / DATASET).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return
+    if not isinstance(content, dict) or not {"name", "digest"} <= content.keys():
+        return
+    source = str(content.get("source", ""))
+    profile = {key: value for key, value in content.items() if key not in ("name", "digest", "source")}
+    dataset = Dataset(
+        name=str(content["name"]),
+        digest=str(content["digest"]),
+        source_type="local" if Path(source).is_absolute() else "code",
+        source=json.dumps({"uri": source}),
+        profile=json.dumps(profile),
+    )
+    client.log_inputs(run_id, [DatasetInput(dataset, [InputTag(MLFLOW_DATASET_CONTEXT, "training")])])

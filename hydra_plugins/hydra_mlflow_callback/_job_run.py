@@ -2,22 +2,29 @@
 
 import logging
 import os
+import traceback
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from hydra.core.utils import JobStatus
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from hydra_plugins.hydra_trial import every, listening
+from hydra_plugins.hydra_search.errors import InvalidObjective, SearchError
+from hydra_plugins.hydra_search.files import METRICS
+from hydra_plugins.hydra_search.owner import every
+from hydra_plugins.hydra_search.results import load_result, objective_values
+from hydra_plugins.hydra_search.urls import masked
+from hydra_plugins.hydra_trial import listening
 
+from ._client import connect
 from ._delivery import deliver, log_values
 from ._model import NoModel
-from ._outcome import conclude, outcome_of
-from ._payload import clean_key, hide_password, now, params_of
-from ._record import JobRecord, SearchRecord
-from ._settings import Settings, stop
-from ._tracking import connect
+from ._payload import clean_key, now, numbers_in, params_of
+from ._record import JOB_KEY, JobRecord, SearchRecord
+from ._upstream import leave_active_runs, result_of
+from .config import Settings
 
 if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
@@ -59,7 +66,7 @@ class JobRun:
         import mlflow
 
         connect(self.settings)
-        leave_other_runs()
+        leave_active_runs()
         # An id left by an outer MLflow program would make this job write into that program's run.
         os.environ.pop("MLFLOW_RUN_ID", None)
         run = mlflow.start_run(
@@ -89,23 +96,27 @@ class JobRun:
             log.warning("MLflow is gone; %s goes on and is recorded later: %s", self.record.name, error)
 
     def close(self, job_return: "JobReturn") -> None:
-        """Write the outcome down and send it; the run ends FINISHED, FAILED or KILLED, never as another's."""
+        """Write the end down and send it; the run ends FINISHED, FAILED or KILLED, never as another's.
+
+        Raises:
+            SearchError: a model was to be registered, but there is none, or no server.
+        """
         self._subscriptions.close()
         try:
-            conclude(self.settings, self.record, self.directory, outcome_of(job_return, self.settings))
+            conclude(self.settings, self.record, self.directory, end_of(job_return, self.settings))
             self.record.save(self.directory)
             if self.online:
                 deliver(self.settings, self.record, self.directory)
-        except NoModel as error:
-            stop(str(error))
+        except NoModel:
+            raise
         except Exception as error:  # see open()
             log.warning("MLflow can't take %s now; it is recorded later: %s", self.record.name, error)
         finally:
-            leave_other_runs()
+            leave_active_runs()
         if self.settings.register_model and not self.record.sent:
-            stop(
-                f"mlflow.register_model={self.settings.register_model!r}: nothing is registered, since MLflow can't be "
-                "reached. When it is back, run the same command again."
+            raise SearchError(
+                f"{self.settings.named('register_model')}: nothing is registered, since MLflow can't be reached. "
+                "When it is back, run the same command again."
             )
 
 
@@ -122,12 +133,12 @@ def new_record(
         start_time=now(),
         params=params_of(resolved, settings.exclude_params),
         tags=choices_of(config, settings) | dict(settings.tags),
-        overrides=[hide_password(line) for line in config.hydra.overrides.task if line.partition("=")[0] not in fixed],
+        overrides=[masked(line) for line in config.hydra.overrides.task if line.partition("=")[0] not in fixed],
     )
     if search is not None and in_search:
-        record.parent_run_id = search.run_id
+        record.parent_run_id, record.sweep = search.run_id, search.sweep
         record.tags |= search.tags | {"mlflow.parentRunId": search.run_id, "study_name": settings.run_name}
-    record.tags["hydra.job.key"] = record.key
+    record.tags[JOB_KEY] = record.key
     return record
 
 
@@ -154,13 +165,64 @@ def task_config(config: "DictConfig") -> dict[str, object]:
 def save_resolved_config(resolved: dict[str, object], folder: Path) -> None:
     """Write the configuration with every interpolation resolved; Hydra's own config.yaml keeps them."""
     folder.mkdir(exist_ok=True)
-    text = hide_password(OmegaConf.to_yaml(OmegaConf.create(resolved)))  # it may have come from the environment
+    text = masked(OmegaConf.to_yaml(OmegaConf.create(resolved)))  # it may have come from the environment
     (folder / "config_resolved.yaml").write_text(text, encoding="utf-8")
 
 
-def leave_other_runs() -> None:
-    """Drop whatever run is active in this process without ending it: it is closed by its own id."""
-    from mlflow.tracking import fluent
+class End(NamedTuple):
+    """How a job ended: the run's status, the objective values, the traceback or reason."""
 
-    # end_run() would also close the run as FINISHED and needs the server; there is no public way to only leave it.
-    fluent._active_run_stack.get().clear()  # type: ignore[no-untyped-call]
+    status: str
+    values: tuple[float, ...] = ()
+    error: str | None = None
+    pruned: bool = False
+
+
+def conclude(settings: Settings, record: JobRecord, directory: Path, end: End) -> None:
+    """Complete the record: its end, and its metrics with those that the job has left in metrics.json."""
+    record.end_time = now()
+    record.status, record.values, record.error, record.pruned = end.status, list(end.values), end.error, end.pruned
+    results = dict(zip(map(clean_key, settings.metrics), record.values, strict=False))
+    metrics_file = directory / METRICS
+    if metrics_file.is_file():
+        try:
+            results = numbers_in(metrics_file.read_text(encoding="utf-8")) | results
+        except ValueError as error:
+            log.warning("%s is no record of metrics: %s", metrics_file, error)
+    if record.number is not None:
+        results["trial_number"] = float(record.number)
+    results["duration_seconds"] = (record.end_time - record.start_time) / 1000
+    last_step = max((step for *_, step in record.metrics), default=0)
+    record.metrics += [(key, value, record.end_time, last_step) for key, value in results.items()]
+
+
+def end_of(job_return: "JobReturn", settings: Settings) -> End:
+    """Return how the job ended.
+
+    A job that returns nothing is a fine job, unless somebody wants to compare it.
+    """
+    result = result_of(job_return)
+    if job_return.status is JobStatus.COMPLETED:
+        if result is None and not settings.directions:
+            return End("FINISHED")
+        try:
+            return End("FINISHED", objective_values(result, len(settings.metrics)))
+        except InvalidObjective as error:
+            result = error
+    if isinstance(result, InvalidObjective):  # also if a sweeper, or its preflight, has refused the result before
+        return End("FAILED", error=str(result))
+    # Optuna's exception is known by name, so that it need not be imported.
+    if any(kind.__name__ == "TrialPruned" for kind in type(result).__mro__):
+        return End("KILLED", error=str(result), pruned=True)
+    if isinstance(result, BaseException):
+        status = "FAILED" if isinstance(result, Exception) else "KILLED"
+        return End(status, error="".join(traceback.format_exception(result)))
+    return End("FAILED", error="the job ended without a result")
+
+
+def end_of_lost(directory: Path) -> End:
+    """Return how a job ended whose process ended before it could say: with its result, if it has left that."""
+    values = load_result(directory)
+    if values is not None:
+        return End("FINISHED", tuple(values))
+    return End("KILLED", error="the job's process ended before the job did")

@@ -7,8 +7,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hydra_plugins.hydra_search.errors import SearchError
+from hydra_plugins.hydra_search.files import EXAMPLE, MODEL
+
 from ._record import JobRecord
-from ._settings import Settings
+from .config import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -16,11 +19,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MODEL_FILE = "model.joblib"
-EXAMPLE_FILE = "input_example.parquet"
 
-
-class NoModel(Exception):
+class NoModel(SearchError):
     """A model is to be registered, but the job has left none that MLflow can take."""
 
 
@@ -32,28 +32,27 @@ def log_model(client: "MlflowClient", settings: Settings, record: JobRecord, dir
     Raises:
         NoModel: it is to be registered, but is not there, or is no scikit-learn estimator.
     """
-    path = directory / MODEL_FILE
+    path = directory / MODEL
     if not settings.log_model or record.status != "FINISHED" or not (path.is_file() or settings.register_model):
         return False
     run_id = str(record.run_id)
-    model_id = known_model(client, run_id)
+    model_id = _known_model(client, run_id)
     if model_id is None:
         model = load_estimator(path)
         if model is None and settings.register_model:
             raise NoModel(
-                f"mlflow.register_model={settings.register_model!r} needs a fitted scikit-learn estimator in the job's "
-                f"{MODEL_FILE}; there is none in {directory}"
+                f"{settings.named('register_model')}: needs a fitted scikit-learn estimator in the job's {MODEL}, got "
+                f"{settings.register_model}; there is none in {directory}"
             )
         if model is None:
             return False
-        model_id = new_model(model, run_id, directory / EXAMPLE_FILE)
+        model_id = _new_model(model, run_id, directory / EXAMPLE)
     if settings.register_model:
         register(client, settings.register_model, run_id, model_id)
     return True
 
 
-def known_model(client: "MlflowClient", run_id: str) -> str | None:
-    """Return the id of the model that was logged with this run, if there is one."""
+def _known_model(client: "MlflowClient", run_id: str) -> str | None:
     outputs = client.get_run(run_id).outputs
     return outputs.model_outputs[0].model_id if outputs and outputs.model_outputs else None
 
@@ -76,8 +75,7 @@ def load_estimator(path: Path) -> "BaseEstimator | None":
     return None
 
 
-def new_model(model: "BaseEstimator", run_id: str, example_file: Path) -> str:
-    """Log the estimator; return the model's id."""
+def _new_model(model: "BaseEstimator", run_id: str, example_file: Path) -> str:
     import mlflow.sklearn
     import pandas as pd
     from mlflow.models import Model, infer_signature

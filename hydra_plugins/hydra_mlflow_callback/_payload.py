@@ -8,17 +8,16 @@ import math
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
+
+from hydra_plugins.hydra_search.files import METRICS
+from hydra_plugins.hydra_search.urls import masked
 
 MAX_KEY_LENGTH = 250
 MAX_PARAM_LENGTH = 6000
 MAX_TAG_LENGTH = 8000
-MAX_PARAMS_PER_BATCH = 100
-MAX_METRICS_PER_BATCH = 800  # 1,000 of all kinds together: parameters and tags want their place
 
-_Item = TypeVar("_Item")
 _NOT_ALLOWED = re.compile(r"[^/\w.\- :]")
-_PASSWORD = re.compile(r"(://[^:/@\s]*:)(?!\d+/)[^\s'\"]*@")
 
 
 def flatten(config: object, prefix: str = "") -> dict[str, str]:
@@ -38,7 +37,7 @@ def flatten(config: object, prefix: str = "") -> dict[str, str]:
 def params_of(config: Mapping[str, object], exclude: Sequence[str]) -> dict[str, str]:
     """Return the parameters of a job: its resolved configuration without the keys in `exclude` and all below them."""
     return {
-        clean_key(key): shorten(hide_password(value), MAX_PARAM_LENGTH)
+        clean_key(key): shorten(masked(value), MAX_PARAM_LENGTH)
         for key, value in flatten(config).items()
         if not any(key == other or key.startswith(f"{other}.") for other in exclude)
     }
@@ -56,11 +55,6 @@ def shorten(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 3] + "..."
 
 
-def hide_password(text: str) -> str:
-    """Mask the password of a URL."""
-    return _PASSWORD.sub(r"\1***@", text)
-
-
 def numbers_in(text: str) -> dict[str, float]:
     """Return the finite numbers in a JSON object, nested ones under dotted keys.
 
@@ -69,7 +63,7 @@ def numbers_in(text: str) -> dict[str, float]:
     """
     content = json.loads(text)
     if not isinstance(content, dict):
-        raise ValueError(f"metrics.json must hold an object of names and numbers, got {type(content).__name__}")
+        raise ValueError(f"{METRICS} must hold an object of names and numbers, got {type(content).__name__}")
     return {clean_key(key): value for key, value in _numbers(content, "")}
 
 
@@ -79,13 +73,6 @@ def _numbers(content: Mapping[str, object], prefix: str) -> Iterator[tuple[str, 
             yield from _numbers(value, f"{prefix}{key}.")
         elif isinstance(value, (int, float)) and math.isfinite(value):
             yield f"{prefix}{key}", float(value)
-
-
-def batches(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
-    """Cut `items` into lists of at most `size`; at least one list, which may be empty."""
-    rest = list(items)
-    for start in range(0, max(len(rest), 1), size):
-        yield rest[start : start + size]
 
 
 def now() -> int:

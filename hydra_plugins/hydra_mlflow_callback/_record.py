@@ -1,20 +1,23 @@
 """The records of a search and of its jobs: files in their directories, written before anything is sent to a server."""
 
 import json
-import os
-import socket
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from ._settings import Settings
+from hydra_plugins.hydra_search.files import JOB_RECORD, SEARCH_RECORD, write_aside
+from hydra_plugins.hydra_search.owner import Owner
+from hydra_plugins.hydra_search.results import is_marked_lost
 
-JOB_FILE = ".mlflow_run.json"
-SEARCH_FILE = ".mlflow_search.json"
+from .config import Settings
+
+# The tag of a job's run that holds its record's key.
+JOB_KEY = "hydra.job.key"
 
 
 @dataclass(frozen=True)
@@ -23,18 +26,19 @@ class SearchRecord:
 
     run_id: str
     settings: Settings
-    # on every run of the search
-    tags: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)  # on every run of the search
     # keys that the command line fixes for every job of this sweep, as written: with their `+`
     fixed_keys: tuple[str, ...] = ()
     status: str = "RUNNING"
     # finds the parent run again if this process was killed before it could note the run's id
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
+    # the process of this sweep; several sweeps, at once or one after another, may share a search
+    sweep: Owner | None = None
 
     def save(self, directory: Path) -> None:
         """Write the record into the sweep directory."""
         directory.mkdir(parents=True, exist_ok=True)
-        write_aside(directory / SEARCH_FILE, asdict(self))
+        write_aside(directory / SEARCH_RECORD, json.dumps(asdict(self)))
 
 
 def load_search(directory: Path) -> SearchRecord:
@@ -43,11 +47,12 @@ def load_search(directory: Path) -> SearchRecord:
     Raises:
         FileNotFoundError: no search was recorded here.
     """
-    content = json.loads((directory / SEARCH_FILE).read_text(encoding="utf-8"))
+    content = json.loads((directory / SEARCH_RECORD).read_text(encoding="utf-8"))
     options = content.pop("settings")
     for key in ("metrics", "directions", "exclude_params"):
         options[key] = tuple(options[key])
     content["fixed_keys"] = tuple(content["fixed_keys"])
+    content["sweep"] = _owner(content.get("sweep"))
     return SearchRecord(settings=Settings(**options), **content)
 
 
@@ -60,59 +65,66 @@ class JobRecord:
     start_time: int
     params: dict[str, str]
     tags: dict[str, str]
-    # what the search chose for it; of a single job, all of its overrides
-    overrides: list[str]
+    overrides: list[str]  # what the search chose for it; of a single job, all of its overrides
     parent_run_id: str | None = None
     run_id: str | None = None
     artifact_uri: str = ""
     status: str = "RUNNING"
     end_time: int | None = None
     values: list[float] = field(default_factory=list)
-    # key, value, time, step
-    metrics: list[tuple[str, float, int, int]] = field(default_factory=list)
+    metrics: list[tuple[str, float, int, int]] = field(default_factory=list)  # key, value, time, step
     error: str | None = None
     pruned: bool = False
     params_sent: bool = False
     sent: bool = False
     # Finds the run again if the server made it but its answer was lost.
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
-    host: str = field(default_factory=socket.gethostname)
-    pid: int = field(default_factory=os.getpid)
-
-    def runs_elsewhere(self) -> bool:
-        """Tell whether the job goes on in a process that this search has not started: two may share a directory."""
-        if self.host != socket.gethostname() or self.pid == os.getpid():
-            return False
-        try:
-            process = psutil.Process(self.pid)
-            if process.status() == psutil.STATUS_ZOMBIE:  # killed, and nobody has asked for its exit status
-                return False
-            started_before = process.create_time() * 1000 <= self.start_time
-            return started_before and os.getpid() not in [parent.pid for parent in process.parents()]
-        except psutil.NoSuchProcess:
-            return False
+    owner: Owner = field(default_factory=Owner.me)  # the process that it runs in, and the one of its sweep
+    sweep: Owner | None = None
 
     def save(self, directory: Path) -> None:
         """Write the record into the job's output directory."""
-        write_aside(directory / JOB_FILE, asdict(self))
+        write_aside(directory / JOB_RECORD, json.dumps(asdict(self)))
 
 
 def load_job(directory: Path) -> JobRecord:
     """Read the record of the job whose output directory this is."""
-    content = json.loads((directory / JOB_FILE).read_text(encoding="utf-8"))
+    content = json.loads((directory / JOB_RECORD).read_text(encoding="utf-8"))
     content["metrics"] = [tuple(metric) for metric in content["metrics"]]
+    if "owner" not in content:  # until 2026 a record named host and pid only
+        content["owner"] = _process_before(content.pop("host"), content.pop("pid"), content["start_time"])
+    content["owner"], content["sweep"] = _owner(content["owner"]), _owner(content.get("sweep"))
     return JobRecord(**content)
+
+
+def goes_on(record: JobRecord, directory: Path, search: SearchRecord) -> bool:
+    """Tell at the end of a sweep whether somebody may still work on a job: two machines may share a search.
+
+    A job that has not ended is over if its trial was closed as lost; here, if its process is gone, or is this one or
+    one that this one has started; on another host, if it is of this very sweep and the launcher has returned.
+    """
+    if record.status != "RUNNING" or is_marked_lost(directory):
+        return False
+    if record.owner.is_here():
+        return record.owner.is_alive() and not record.owner.is_mine()
+    return search.status != "FINISHED" or record.sweep is None or record.sweep != search.sweep
 
 
 def records_below(directory: Path, parent_run_id: str) -> Iterator[tuple[Path, JobRecord]]:
     """Yield each job's output directory with its record, for the jobs of one search, by number."""
-    found = [(path.parent, load_job(path.parent)) for path in directory.rglob(JOB_FILE)]
+    found = [(path.parent, load_job(path.parent)) for path in directory.rglob(JOB_RECORD)]
     mine = [(path, record) for path, record in found if record.parent_run_id == parent_run_id]
     yield from sorted(mine, key=lambda item: (item[1].number or 0, item[1].start_time))
 
 
-def write_aside(path: Path, content: dict[str, Any]) -> None:  # Any: JSON
-    """Write the file under another name and rename it, so that a reader never sees half of it."""
-    aside = path.with_name(f"{path.name}.{os.getpid()}")
-    aside.write_text(json.dumps(content), encoding="utf-8")
-    aside.replace(path)
+def _owner(attribute: Mapping[str, Any] | None) -> Owner | None:  # Any: JSON
+    return Owner.of_attribute(attribute) if attribute else None
+
+
+def _process_before(host: str, pid: int, start_time: int) -> dict[str, object]:
+    """Describe the process that ran a job by what it was before the job: a later one of this number is another."""
+    started = 0.0
+    with suppress(psutil.NoSuchProcess):
+        created = psutil.Process(pid).create_time()
+        started = created if created * 1000 <= start_time else 0.0
+    return {"host": host, "pid": pid, "started": started}

@@ -3,65 +3,62 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+
+from hydra_plugins.hydra_search.trials import MAXIMIZE, best_first
 
 from ._payload import clean_key
 from ._record import JobRecord
-from ._settings import Settings
+from .config import Settings
 
 TABLE_ROWS = 10
 LINKS = 5
 
+Point = tuple[str, float, int, int]
+
 
 @dataclass(frozen=True)
 class Summary:
-    """What goes onto the parent run, and the text that is printed and kept as an artifact."""
+    """What goes onto the parent run."""
 
     metrics: dict[str, float]
     params: dict[str, str]
     tags: dict[str, str]
+    counts: str  # the line that is printed, and the text of best_trial.txt, which begins with it
     text: str
-    # Markdown for the parent's description: a table, and links to the best runs
-    note: str
+    note: str  # Markdown for the parent's description: a table, and links to the best runs
     links: str
 
 
 def summarize(records: Sequence[JobRecord], settings: Settings) -> Summary:
     """Count the jobs, find the best ones (several objectives: the Pareto front), and describe them."""
     counts = Counter(record.status for record in records)
-    tags = {f"jobs.{status.lower()}": str(counts[status]) for status in ("FINISHED", "FAILED", "KILLED")}
-    best = best_records(records, settings.directions)
     pruned = sum(record.pruned for record in records)
     killed = f"{counts['KILLED']} killed" + (f" ({pruned} of them pruned)" if pruned else "")
-    lines = [f"Jobs: {counts['FINISHED']} finished, {counts['FAILED']} failed, {killed}"]
-    metrics: dict[str, float] = {f"jobs_{status.lower()}": float(counts[status]) for status in counts}
+    line = f"Jobs: {counts['FINISHED']} finished, {counts['FAILED']} failed, {killed}"
+    tags = {f"jobs.{status.lower()}": str(counts[status]) for status in ("FINISHED", "FAILED", "KILLED")}
+    metrics = {f"jobs_{status.lower()}": float(counts[status]) for status in counts}
     params: dict[str, str] = {}
+    best = ranked(records, settings.directions)
+    text, described = [line], best[:TABLE_ROWS]
     if len(settings.directions) == 1 and best:
         first = best[0]
         params = {clean_key(f"best_{key}"): value for key, value in swept(first).items()}
         metrics["best_value"] = first.values[0]  # and as best_<metric>, a curve
         tags |= {"best.trial": first.name} | ({"best.run_id": first.run_id} if first.run_id else {})
+        described = [first]
     elif best:
-        lines.append(f"Best trials, none of which beats another in everything: {len(best)}")
-    for record in best[:TABLE_ROWS]:
-        lines += describe(record, settings)
-    table = note(records, best, settings, lines[0])
-    shown = ranked(records, settings.directions[0]) if len(settings.directions) == 1 else best
-    return Summary(metrics, params, tags, "\n".join(lines) + "\n", table, links(shown[:LINKS], settings))
+        text.append(f"Best trials, none of which beats another in everything: {len(best)}")
+    text += [row for record in described for row in describe(record, settings)]
+    table = note(best[:TABLE_ROWS], settings)
+    about = f"{line}\n\n{table}" if table else line
+    return Summary(metrics, params, tags, line, "\n".join(text) + "\n", about, links(best[:LINKS], settings))
 
 
-def best_records(records: Sequence[JobRecord], directions: Sequence[str]) -> list[JobRecord]:
-    """Return the finished jobs that no other beats in every objective; of equal single bests, the first."""
-    signs = [1.0 if direction == "maximize" else -1.0 for direction in directions]
-    finished = [r for r in records if r.status == "FINISHED" and signs and len(r.values) == len(signs)]
-    if len(signs) == 1:
-        return [max(finished, key=lambda r: signs[0] * r.values[0])] if finished else []
-    scores = [tuple(s * v for s, v in zip(signs, r.values, strict=True)) for r in finished]
-    return [r for r, mine in zip(finished, scores, strict=True) if not any(dominates(other, mine) for other in scores)]
-
-
-def dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    """Tell whether `one` is at least as good everywhere and better somewhere (larger is better)."""
-    return all(a >= b for a, b in zip(one, other, strict=True)) and one != other
+def ranked(records: Sequence[JobRecord], directions: Sequence[str]) -> list[JobRecord]:
+    """Return the finished jobs, best first; for several objectives the Pareto front, without a direction none."""
+    finished = [r for r in records if r.status == "FINISHED" and directions and len(r.values) == len(directions)]
+    return best_first(finished, lambda record: record.values, directions)
 
 
 def swept(record: JobRecord) -> dict[str, str]:
@@ -76,20 +73,16 @@ def describe(record: JobRecord, settings: Settings) -> list[str]:
     return [f"Best trial: {record.name}, {values}", f"Best parameters: {params or '(none were searched)'}"]
 
 
-def note(records: Sequence[JobRecord], best: Sequence[JobRecord], settings: Settings, counts: str) -> str:
-    """Return the parent's description, Markdown: the counts and a table of the best trials."""
-    if not settings.directions:
-        return counts
-    single = len(settings.directions) == 1
-    shown = ranked(records, settings.directions[0]) if single else list(best)
-    if not shown:
-        return counts
-    keys = list(dict.fromkeys(key for record in shown[:TABLE_ROWS] for key in swept(record)))
+def note(best: Sequence[JobRecord], settings: Settings) -> str:
+    """Return a table of the best trials, Markdown; empty if there are none."""
+    if not best:
+        return ""
+    keys = list(dict.fromkeys(key for record in best for key in swept(record)))
     rows = [["trial", *settings.metrics, *keys], ["---"] * (1 + len(settings.metrics) + len(keys))]
-    for record in shown[:TABLE_ROWS]:
+    for record in best:
         params = swept(record)
         rows.append([record.name, *(f"{v:.6g}" for v in record.values), *(params.get(key, "") for key in keys)])
-    return f"{counts}\n\n" + "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
 def links(best: Sequence[JobRecord], settings: Settings) -> str:
@@ -99,7 +92,16 @@ def links(best: Sequence[JobRecord], settings: Settings) -> str:
     return f"Best runs: {', '.join(found)}" if found else ""
 
 
-def ranked(records: Sequence[JobRecord], direction: str) -> list[JobRecord]:
-    """Return the finished jobs, best first, earlier before later among equals."""
-    finished = [record for record in records if record.status == "FINISHED" and record.values]
-    return sorted(finished, key=lambda r: r.values[0], reverse=direction == "maximize")
+def best_curve(records: Sequence[JobRecord], settings: Settings) -> list[Point]:
+    """Return the points (key, value, time in ms, step) of `best_<metric>`, for each objective on its own.
+
+    The step is the number of finished jobs, in the order in which they ended. The points of the same jobs are the same
+    whenever they are drawn, and MLflow keeps a point once however often it is logged.
+    """
+    finished = sorted((r for r in records if r.status == "FINISHED" and r.values), key=lambda r: (r.end_time, r.number))
+    points: list[Point] = []
+    for i, (metric, direction) in enumerate(zip(settings.metrics, settings.directions, strict=False)):
+        values = accumulate((record.values[i] for record in finished), max if direction == MAXIMIZE else min)
+        steps = enumerate(zip(finished, values, strict=True), start=1)
+        points += [(clean_key(f"best_{metric}"), value, record.end_time or 0, step) for step, (record, value) in steps]
+    return sorted(points, key=lambda point: point[3])

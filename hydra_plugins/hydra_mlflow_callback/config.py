@@ -1,9 +1,17 @@
-"""The options of the MLflow callback: `override hydra/callbacks: mlflow`."""
+"""The options of the MLflow callback, `override hydra/callbacks: mlflow`, and what is checked of them before a job."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from hydra_plugins.hydra_search.errors import BadInput, bad_input
+from hydra_plugins.hydra_search.settings import check_direction, plain, read_setting
+
+NODE = "hydra.callbacks.mlflow"
 
 
 @dataclass
@@ -56,3 +64,80 @@ for _name in ("mlflow", "mlflow_schema"):
         provider="hydra_mlflow_callback",
         replace=True,  # joblib workers import this again over the store they were sent
     )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options as plain values, in every process; `experiment_id` is empty until the experiment is open."""
+
+    tracking_uri: str
+    experiment_name: str
+    run_name: str
+    metrics: tuple[str, ...] = ("value",)
+    directions: tuple[str, ...] = ()
+    exclude_params: tuple[str, ...] = ()
+    log_artifacts: bool = True
+    log_model: bool = True
+    register_model: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    experiment_id: str = ""
+    # an option -> the name under which the user sets it; see `named`
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> "Settings":  # Any: values as YAML has them
+        """Build the settings from the fields of MLflowCallbackConf, `enabled` left out."""
+        known = {key: plain(value) for key, value in options.items()}
+        metrics = _as_tuple(known.pop("metric", None)) or ("value",)
+        directions = _as_tuple(known.pop("direction", None))
+        known["exclude_params"] = _as_tuple(known.get("exclude_params"))
+        return cls(metrics=metrics, directions=directions, **known)  # type: ignore[arg-type]  # checked by the schema
+
+    def named(self, option: str) -> str:
+        """Return the key that the user sets, and the option's own: `uri (hydra.callbacks.mlflow.tracking_uri)`."""
+        return self.names.get(option, f"{NODE}.{option}")
+
+    def source(self, option: str) -> str:
+        """Return the key to set on the command line."""
+        return self.named(option).partition(" ")[0]
+
+
+def checked(settings: Settings, config: DictConfig, *, enabled: bool) -> Settings:
+    """Return the settings, with the names that the user knows the options by.
+
+    Raises:
+        BadInput: no such direction, or not as many as metrics; a model is to be registered that nobody would log, under
+            an impossible name, or by a search.
+    """
+    found = {option: read_setting(config, f"{NODE}.{option}") for option in MLflowCallbackConf.__dataclass_fields__}
+    names = {option: setting.name for option, setting in found.items() if setting and " " in setting.name}
+    settings = replace(settings, names=names)
+    if enabled and settings.directions:
+        check_direction(config, list(settings.metrics), f"{NODE}.direction")
+    if settings.register_model is not None:
+        _check_register_model(settings, enabled, config.hydra.mode is RunMode.MULTIRUN)
+    return settings
+
+
+def _check_register_model(settings: Settings, enabled: bool, is_search: bool) -> None:
+    name, source = settings.register_model or "", settings.source("register_model")
+
+    def refused(rule: str, remedy: str) -> BadInput:
+        return bad_input(settings.named("register_model"), name, rule, remedy)
+
+    if not name.strip() or set(name) & {"/", ":"}:
+        raise refused("must be a name without / and :", f"Set {source}=my_model, for example.")
+    if not enabled:
+        remedy = f"Set {settings.source('enabled')}=true, or leave {source} out."
+        raise refused("needs MLflow, which is switched off", remedy)
+    if not settings.log_model:
+        raise refused("needs a model to register", f"Set {settings.source('log_model')}=true.")
+    if is_search:
+        remedy = f"Search without it, and then run the best job again, by itself, with {source}={name}."
+        raise refused("registers one model, and a search makes many", remedy)
+
+
+def _as_tuple(value: object) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    return tuple(map(str, value)) if isinstance(value, (list, tuple)) else (str(value),)

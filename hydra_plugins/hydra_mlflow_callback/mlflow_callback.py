@@ -3,16 +3,17 @@
 import logging
 import socket
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.experimental.callback import Callback
-from omegaconf import OmegaConf
 
-from hydra_plugins.hydra_trial import every
+from hydra_plugins.hydra_search.errors import SearchError
+from hydra_plugins.hydra_search.owner import every
 
-from ._settings import Settings, check_register_model, stop
+from .config import Settings, checked
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +31,9 @@ class MLflowCallback(Callback):
     The object travels to the workers inside Hydra's context, so it holds plain values only.
     """
 
-    def __init__(self, enabled: bool = True, **options: Any) -> None:  # Any: what YAML holds, checked by Settings
-        plain = {
-            key: OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
-            for key, value in options.items()
-        }
-        check_register_model(plain.get("register_model"), enabled=enabled)
-        self.settings = Settings.from_options(plain) if enabled else None
+    def __init__(self, enabled: bool = True, **options: Any) -> None:  # Any: what YAML holds, plain in Settings
+        self.enabled = enabled
+        self.settings = Settings.from_options(options)
         self.search: SearchRecord | None = None
         self._started_on = socket.gethostname()
         self._job: JobRun | None = None
@@ -47,46 +44,48 @@ class MLflowCallback(Callback):
 
     def on_run_start(self, config: "DictConfig", **kwargs: Any) -> None:
         """Make sure that there is something to record to, before the job starts."""
-        if self.settings:
-            from ._tracking import open_experiment
-
-            self.settings = open_experiment(self.settings)
+        with _one_message():
+            self._open_experiment(config)
 
     def on_multirun_start(self, config: "DictConfig", **kwargs: Any) -> None:
         """Make the database, the experiment and the parent run while there is only one process."""
-        if self.settings and self.settings.register_model:
-            stop(
-                f"mlflow.register_model={self.settings.register_model!r} registers one model, and a search makes many. "
-                "Search without it, and then register the best: python train.py $(cat multirun/NAME/best.txt) "
-                f"save_model=true mlflow.register_model={self.settings.register_model}"
-            )
-        if self.settings:
-            from ._curve import SECONDS_BETWEEN_LOOKS, LiveCurve
-            from ._search_run import open_search
-            from ._tracking import open_experiment, reaching
+        with _one_message():
+            self._open_experiment(config)
+            if self.enabled:
+                self._open_search(config)
+
+    def _open_experiment(self, config: "DictConfig") -> None:
+        self.settings = checked(self.settings, config, enabled=self.enabled)
+        if self.enabled:
+            from ._client import open_experiment
 
             self.settings = open_experiment(self.settings)
-            with reaching(self.settings):
-                self.search = open_search(self.settings, config)
-            curve = LiveCurve(self.search, Path(config.hydra.sweep.dir).absolute())
-            self._live = ExitStack()
-            self._live.enter_context(every(SECONDS_BETWEEN_LOOKS, curve.show, "mlflow-curve"))
+
+    def _open_search(self, config: "DictConfig") -> None:
+        from ._client import reaching
+        from ._search_run import SECONDS_BETWEEN_LOOKS, LiveCurve, open_search
+
+        with reaching(self.settings):
+            self.search = open_search(self.settings, config)
+        curve = LiveCurve(self.search, Path(config.hydra.sweep.dir).absolute())
+        self._live = ExitStack()
+        self._live.enter_context(every(SECONDS_BETWEEN_LOOKS, curve.show, "mlflow-curve"))
 
     def on_worker_start(self) -> None:
         """Refuse, by ValueError, a worker on a machine that does not see the store: its SQLite would make a new one.
 
-        Called by sweepers that know of it. A server that is away is no reason: jobs go on without it.
+        A server that is away is no reason: jobs go on without it. See hydra_search's ChecksWorker.
         """
-        if self.settings:
-            from ._tracking import check_file_is_here, check_not_left_behind
+        if self.enabled:
+            from ._client import check_file_is_here, check_not_left_behind
 
-            check_file_is_here(self.settings.tracking_uri)
+            check_file_is_here(self.settings)
             if socket.gethostname() != self._started_on:
-                check_not_left_behind(self.settings.tracking_uri)
+                check_not_left_behind(self.settings)
 
     def on_job_start(self, config: "DictConfig", **kwargs: Any) -> None:
         """Open the job's run and make it the active one, so that `mlflow.log_*` in the job lands there."""
-        if self.settings:
+        if self.enabled:
             from ._job_run import JobRun
 
             self._job = JobRun.open(self.settings, self.search, config)
@@ -95,17 +94,18 @@ class MLflowCallback(Callback):
         """Close the job's run with what it has to show."""
         job, self._job = self._job, None
         if job:
-            job.close(job_return)
+            with _one_message():
+                job.close(job_return)
 
     def on_run_end(self, config: "DictConfig", **kwargs: Any) -> None:
         """Say where a single run stands."""
-        if self.settings and self.settings.experiment_id:
-            from ._tracking import ui_command
+        if self.settings.experiment_id:
+            from ._client import ui_command
 
             log.info("Look at the run: %s", ui_command(self.settings))
 
     def on_multirun_end(self, config: "DictConfig", **kwargs: Any) -> None:
-        """Deliver what could not be sent before, close what was left open, and say what was best."""
+        """Deliver what could not be sent before, close what was left open, and say how the jobs ended."""
         error = sys.exc_info()[1]  # Hydra calls this in a `finally`
         if self._live:
             self._live.close()
@@ -116,8 +116,17 @@ class MLflowCallback(Callback):
                 close_search(self.search, Path(config.hydra.sweep.dir).absolute(), status_after(error))
             except Undelivered as undelivered:
                 if error is None:
-                    stop(str(undelivered))
+                    raise SystemExit(str(undelivered)) from None
                 log.error(str(undelivered))  # and the search's own error decides the exit status
+
+
+@contextmanager
+def _one_message() -> Iterator[None]:
+    """End the program with one message and status 1. Hydra would turn an Exception of a callback into a warning."""
+    try:
+        yield
+    except SearchError as error:
+        raise SystemExit(str(error)) from None
 
 
 def status_after(error: BaseException | None) -> str:

@@ -12,28 +12,11 @@ from hydra_plugins.hydra_joblib_launcher.config import JobLibLauncherConf
 from hydra_plugins.hydra_optuna_sweeper.config import OptunaSweeperConf
 from omegaconf import MISSING, OmegaConf
 
-from ._devices import gpu_count
+from .worker._gpu import gpu_count
 
 PROVIDER = "hydra_optuna_async_sweeper"
 
 OmegaConf.register_resolver("gpu_count", gpu_count, replace=True)
-
-
-@dataclass
-class PreflightCallbackConf:
-    """Checks the search before its first job. Listed before other callbacks, it also keeps these from starting."""
-
-    _target_: str = "hydra_plugins.hydra_optuna_async_sweeper.preflight_callback.PreflightCallback"
-
-    # the application's own check of a job's config, called before the first job:
-    # {_target_: train.check, _partial_: true}, a function of the config that raises ValueError or OSError
-    check: Any = None
-
-    # name, or list of names, of what the job returns; as many as there are directions
-    metric: Any = None
-
-    # seconds after which the search should stop; refused where the sweeper has no such setting
-    timeout: Any = None
 
 
 @dataclass
@@ -53,6 +36,9 @@ class OptunaAsyncSweeperConf(OptunaSweeperConf):
     # Ends trials that are not worth going on with; needs report(value, step) in the job
     pruner: PrunerConf = MISSING
 
+    # Name, or list of names, of what the job returns, for the report; as many as there are directions. null: "value"
+    metric: Any = None
+
     # The study's total number of trials: the same study_name again runs what is missing
     n_trials: int = 20
 
@@ -68,7 +54,7 @@ class OptunaAsyncSweeperConf(OptunaSweeperConf):
     # How often a trial whose worker was lost is run again
     max_retries: int = 3
 
-    # Points to try first, by config key: [{model.C: 1.0}, ...]; what a point leaves open is drawn
+    # Trials to run first, by config key: [{model.C: 1.0}, ...]; what one leaves open is drawn
     enqueue: list[Any] | None = None
 
     # Also try the configuration's own values first
@@ -181,8 +167,6 @@ def _store(group: str, name: str, node: object) -> None:
     ConfigStore.instance().store(group=group, name=name, node=node, provider=PROVIDER, replace=True)
 
 
-for _name in ("preflight", "preflight_schema"):
-    _store("hydra/callbacks", _name, {"preflight": PreflightCallbackConf})
 for _name in ("optuna_async", "optuna_async_schema"):
     _store("hydra/sweeper", _name, OptunaAsyncSweeperConf)
 _store("hydra/sweeper", "optuna_schema", OptunaSweeperConf)

@@ -1,23 +1,42 @@
 """The sweeper plugin: a doorway. Optuna is imported when the sweep starts, not at Hydra's start-up."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hydra.plugins.sweeper import Sweeper
 
-from .preflight_callback import PreflightCallback
+from hydra_plugins.hydra_search.errors import BadInput, DatabaseGone
+from hydra_plugins.hydra_search.settings import check_settings, plain
+
+from .config import OptunaAsyncSweeperConf
 
 if TYPE_CHECKING:
+    from hydra.core.config_loader import ConfigLoader
     from hydra.types import HydraContext, TaskFunction
     from omegaconf import DictConfig
 
-    from ._search import Search
+    from hydra_plugins.hydra_search.jobs import Check
+
+    from .search._spec import Search
 
 
 class OptunaAsyncSweeper(Sweeper):
     """Searches with Optuna, and keeps every worker busy: the study is the queue. See OptunaAsyncSweeperConf."""
 
-    def __init__(self, **settings: Any) -> None:  # Any: the fields of OptunaAsyncSweeperConf
-        """Take what Hydra passes; the settings are read from the configuration, as the user wrote them."""
+    # what `check_search` has prepared, and from which configuration
+    _checked: "ClassVar[tuple[DictConfig, Search] | None]" = None
+
+    def __init__(self, **settings: Any) -> None:  # Any: the fields of OptunaAsyncSweeperConf, as Hydra passes them
+        values: dict[str, Any] = {key: plain(value) for key, value in settings.items()}
+        self.settings = OptunaAsyncSweeperConf(**values)
+
+    @classmethod
+    def check_search(cls, config: "DictConfig", loader: "ConfigLoader", check: "Check | None") -> None:
+        """Refuse what can't be run, see ChecksSearch. What is checked here need not be checked by `sweep` again."""
+        from .search._spec import prepare_search
+
+        check_settings(config)
+        settings = cls(**{str(key): value for key, value in config.hydra.sweeper.items() if key != "_target_"}).settings
+        cls._checked = (config, prepare_search(settings, config, loader, check))
 
     def setup(self, *, hydra_context: "HydraContext", task_function: "TaskFunction", config: "DictConfig") -> None:
         """Keep what the sweep is made of."""
@@ -25,14 +44,10 @@ class OptunaAsyncSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Run the search to its end. Bad input, a failed or an interrupted search end the program by SystemExit."""
-        from ._patience import DatabaseGone
-        from ._preparation import prepare_search
-        from ._search_space import BadInput
-        from ._sweep import Sweep
+        from .search._sweep import Sweep
 
         try:
-            search = self._checked_before() or prepare_search(self._config, self._context.config_loader)
-            sweep = Sweep.open(search, self._config, self._context, self._task_function)
+            sweep = Sweep.open(self._prepared(), self._config, self._context, self._task_function)
         except BadInput as error:
             raise SystemExit(str(error)) from None
         try:
@@ -40,7 +55,9 @@ class OptunaAsyncSweeper(Sweeper):
         except DatabaseGone as error:
             raise SystemExit(f"{error}\nNothing is lost: when it is back, the same study_name goes on.") from None
 
-    def _checked_before(self) -> "Search | None":
-        """Return what the preflight callback has prepared, if there is one."""
-        callbacks = self._context.callbacks.callbacks
-        return next((callback.search for callback in callbacks if isinstance(callback, PreflightCallback)), None)
+    def _prepared(self) -> "Search":
+        from .search._spec import prepare_search
+
+        if self._checked and self._checked[0] is self._config:
+            return self._checked[1]
+        return prepare_search(self.settings, self._config, self._context.config_loader)

@@ -2,26 +2,17 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from ._facts import BranchPath, SearchFacts, SpaceRow
-from ._trials import (
-    INTERRUPTED,
-    best_trials,
-    branch_text,
-    complete,
-    is_in,
-    last_moment,
-    reason_of,
-    rows_of,
-    space_rows,
-    worker_of,
-)
+from hydra_plugins.hydra_search.trials import INTERRUPTED, MAXIMIZE, WORKER, best_trials, finished, reason_of
+
+from ._facts import SearchFacts, SpaceRow
+from ._trials import Importances, branch_text, is_in, last_moment, rows_of, space_rows, worker_of
 
 # A best value in the outer 2 % of its range, on the scale on which it was searched, stands at the edge.
 EDGE = 0.02
@@ -35,9 +26,6 @@ FEW_SECONDS = 10.0
 MANY_FAILURES, SHARE_OF_FAILURES = 3, 0.1
 SHARE_OF_EQUALS = 0.5
 
-# For each branch, () the whole space: how much each config key matters for each objective, 0 to 1.
-Importances = Mapping[BranchPath, Sequence[Mapping[str, float]]]
-
 
 @dataclass(frozen=True)
 class Advice:
@@ -45,8 +33,7 @@ class Advice:
 
     kind: str
     text: str
-    # what to add to the command line
-    override: str = ""
+    override: str = ""  # what to add to the command line
 
 
 def advise(facts: SearchFacts, trials: Sequence[FrozenTrial], importances: Importances) -> list[Advice]:
@@ -54,37 +41,37 @@ def advise(facts: SearchFacts, trials: Sequence[FrozenTrial], importances: Impor
     rows = space_rows(facts, trials)
     return list(
         chain(
-            failures(trials),
-            equals(facts, trials),
-            unreported(facts, trials),
-            edges(facts, trials, rows),
-            unimportant(trials, rows, importances),
-            idle(facts, trials),
+            _failures(trials),
+            _equals(facts, trials),
+            _unreported(facts, trials),
+            _edges(facts, trials, rows),
+            _unimportant(trials, rows, importances),
+            _idle(facts, trials),
         )
     )
 
 
-def edges(facts: SearchFacts, trials: Sequence[FrozenTrial], rows: Sequence[SpaceRow]) -> Iterator[Advice]:
+def _edges(facts: SearchFacts, trials: Sequence[FrozenTrial], rows: Sequence[SpaceRow]) -> Iterator[Advice]:
     """Yield each parameter whose best value stands at an edge that can be moved."""
-    if len(facts.directions) > 1 or not complete(trials):
-        return
     ranked = best_trials(trials, facts.directions)
+    if len(facts.directions) > 1 or not ranked:
+        return
     best = ranked[0]
     for row in rows:
         peers = [trial for trial in ranked if row.name in trial.params]
         if row.name not in best.params or len(peers) < ENOUGH_FOR_EDGE:
             continue
         value, distribution = best.params[row.name], best.distributions[row.name]
-        place = place_in(value, distribution)
+        place = _place_in(value, distribution)
         widened = None if place is None else wider(distribution, upper=place > 0.5)
         if place is None or widened is None or min(place, 1 - place) > EDGE:
             continue
         upper = place > 0.5
-        places = [place_in(trial.params[row.name], distribution) for trial in peers[:5]]
+        places = [_place_in(trial.params[row.name], distribution) for trial in peers[:5]]
         near = sum(p is not None and (p > 0.9 if upper else p < 0.1) for p in places)
         edge = distribution.high if upper else distribution.low  # type: ignore[attr-defined]  # it has a place in it
         text = (
-            f"Widen {row.key}{in_branch(row)}: its best value {value:.4g} is at the {'upper' if upper else 'lower'} "
+            f"Widen {row.key}{_in_branch(row)}: its best value {value:.4g} is at the {'upper' if upper else 'lower'} "
             f"edge {edge:.4g} of its range, and {near} of the {len(places)} best trials are in that outer tenth."
         )
         # an override would replace the key's range in every branch
@@ -92,7 +79,7 @@ def edges(facts: SearchFacts, trials: Sequence[FrozenTrial], rows: Sequence[Spac
         yield Advice("edge", text, f"'{row.key}={widened}'" if alone else "")
 
 
-def place_in(value: object, distribution: BaseDistribution) -> float | None:
+def _place_in(value: object, distribution: BaseDistribution) -> float | None:
     """Return where a number stands in its range, 0 to 1 on its own scale; None where an edge says nothing."""
     if not isinstance(distribution, (IntDistribution, FloatDistribution)) or not isinstance(value, (int, float)):
         return None
@@ -123,22 +110,22 @@ def wider(distribution: BaseDistribution, *, upper: bool) -> str | None:
         low -= high - low
     if whole:
         low, high = max(math.floor(low), 1 if distribution.low >= 1 else math.floor(low)), math.ceil(high)
-    interval = f"interval({number_text(low, whole=whole)}, {number_text(high, whole=whole)})"
+    interval = f"interval({_number_text(low, whole=whole)}, {_number_text(high, whole=whole)})"
     scaled = f"tag(log, {interval})" if distribution.log else interval
     return f"int({scaled})" if whole else scaled
 
 
-def number_text(number: float, *, whole: bool) -> str:
+def _number_text(number: float, *, whole: bool) -> str:
     """Write a bound: three digits are enough for a range."""
     return str(int(number)) if whole else repr(float(f"{number:.3g}"))
 
 
-def unimportant(trials: Sequence[FrozenTrial], rows: Sequence[SpaceRow], importances: Importances) -> Iterator[Advice]:
+def _unimportant(trials: Sequence[FrozenTrial], rows: Sequence[SpaceRow], importances: Importances) -> Iterator[Advice]:
     """Yield each parameter that does not matter in its branch, for any objective."""
     for branch, objectives in importances.items():
-        finished = [trial for trial in complete(trials) if is_in(trial, branch, rows)]
+        done = [trial for trial in finished(trials) if is_in(trial, branch, rows)]
         own = [row for row in rows_of(branch, rows) if row.branch == branch]
-        if len(finished) < ENOUGH_FOR_IMPORTANCE or not objectives:
+        if len(done) < ENOUGH_FOR_IMPORTANCE or not objectives:
             continue
         for row in own:
             measured = [values[row.key] for values in objectives if row.key in values]
@@ -146,15 +133,15 @@ def unimportant(trials: Sequence[FrozenTrial], rows: Sequence[SpaceRow], importa
             if not measured or alone or max(measured) >= NO_IMPORTANCE:
                 continue
             text = (
-                f"Drop or fix {row.key}{in_branch(row)}: its importance over {len(finished)} finished trials is "
+                f"Drop or fix {row.key}{_in_branch(row)}: its importance over {len(done)} finished trials is "
                 f"{max(measured):.3f}, of 1 in all."
             )
             yield Advice("unimportant", text)
 
 
-def idle(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> Iterator[Advice]:
+def _idle(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> Iterator[Advice]:
     """Yield that the last session's workers waited, or were fewer than asked for."""
-    session = last_session(trials)
+    session = _last_session(trials)
     if facts.n_jobs < 2 or len(session) < ENOUGH_ROUNDS * facts.n_jobs:
         return
     end = last_moment(session)
@@ -165,10 +152,9 @@ def idle(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> Iterator[Advice]:
     worked = sum(((t.datetime_complete or end) - t.datetime_start).total_seconds() for t in session if t.datetime_start)
     busy, workers = worked / (seconds * facts.n_jobs), len({worker_of(trial) for trial in session})
     if 2 * workers <= facts.n_jobs:
-        text = (
-            f"Only {workers} of {facts.n_jobs} workers ran trials: lower n_jobs, or look why the launcher starts fewer."
-        )
-        yield Advice("idle", text, f"n_jobs={workers}")
+        remedy = f"lower {facts.n_jobs_key}, or look why the launcher starts fewer."
+        text = f"Only {workers} of {facts.n_jobs} workers ran trials: {remedy}"
+        yield Advice("idle", text, f"{facts.n_jobs_key}={workers}")
     elif busy < BUSY:
         text = (
             f"The {facts.n_jobs} workers ran trials in {busy:.0%} of their time ({worked:.0f} s of "
@@ -177,37 +163,38 @@ def idle(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> Iterator[Advice]:
         yield Advice("idle", text)
 
 
-def last_session(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+def _last_session(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     """Return the trials that the last of the study's sweeps has run."""
     started = [trial for trial in trials if trial.datetime_start and worker_of(trial)]
     if not started:
         return []
     last = max(started, key=lambda trial: trial.datetime_start or last_moment([]))
-    sweeper = last.user_attrs["worker"].get("sweeper")
-    return [trial for trial in started if trial.user_attrs["worker"].get("sweeper") == sweeper]
+    sweeper = last.user_attrs[WORKER].get("sweeper")
+    return [trial for trial in started if trial.user_attrs[WORKER].get("sweeper") == sweeper]
 
 
-def failures(trials: Sequence[FrozenTrial]) -> Iterator[Advice]:
+def _failures(trials: Sequence[FrozenTrial]) -> Iterator[Advice]:
     """Yield the reasons that many trials failed for."""
-    over = [trial for trial in trials if trial.state.is_finished() and reason_of(trial) != INTERRUPTED]
-    failed = [trial for trial in over if trial.state is TrialState.FAIL and reason_of(trial)]
+    # lost ones too: their reason costs time whether or not another trial repeats them
+    ended = [trial for trial in trials if trial.state.is_finished() and reason_of(trial) != INTERRUPTED]
+    failed = [trial for trial in ended if trial.state is TrialState.FAIL]
     lines = Counter(reason_of(trial).strip().splitlines()[0] for trial in failed if reason_of(trial).strip())
     for line, count in lines.most_common():
-        if count >= MANY_FAILURES and count >= SHARE_OF_FAILURES * len(over):
+        if count >= MANY_FAILURES and count >= SHARE_OF_FAILURES * len(ended):
             example = next(trial.number for trial in failed if line in reason_of(trial))
             shown = line if len(line) <= 200 else f"{line[:197]}..."
-            text = f"{count} of {len(over)} trials failed for the same reason, trial {example} first: {shown}"
+            text = f"{count} of {len(ended)} trials failed for the same reason, trial {example} first: {shown}"
             yield Advice("failures", text)
 
 
-def equals(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> Iterator[Advice]:
+def _equals(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> Iterator[Advice]:
     """Yield the objectives that can't tell the trials apart."""
-    finished = complete(trials)
-    if len(finished) < ENOUGH_FOR_EDGE:
+    done = finished(trials)
+    if len(done) < ENOUGH_FOR_EDGE:
         return
     for index, metric in enumerate(facts.metrics):
-        values = [trial.values[index] for trial in finished]
-        best = (max if facts.directions[index] == "maximize" else min)(values)
+        values = [trial.values[index] for trial in done]
+        best = (max if facts.directions[index] == MAXIMIZE else min)(values)
         same = sum(math.isclose(value, best, rel_tol=1e-6, abs_tol=1e-12) for value in values)
         if same == len(values):
             text = (
@@ -222,19 +209,19 @@ def equals(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> Iterator[Advice
             yield Advice("flat", text)
 
 
-def unreported(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> Iterator[Advice]:
+def _unreported(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> Iterator[Advice]:
     """Yield that a pruner has nothing to look at."""
-    over = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
-    if facts.pruner is None or facts.pruner.startswith("NopPruner") or len(over) < 5:
+    ended = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+    if facts.pruner is None or facts.pruner.startswith("NopPruner") or len(ended) < 5:
         return
-    if not any(trial.intermediate_values for trial in over):
+    if not any(trial.intermediate_values for trial in ended):
         text = (
-            f"{facts.pruner} had nothing to prune by: none of {len(over)} trials reported an intermediate value. "
+            f"{facts.pruner} had nothing to prune by: none of {len(ended)} trials reported an intermediate value. "
             "Call report(value, step) in the job, or leave the pruner out."
         )
         yield Advice("unreported", text)
 
 
-def in_branch(row: SpaceRow) -> str:
+def _in_branch(row: SpaceRow) -> str:
     """Name the branch of a row."""
     return f" ({branch_text(row.branch)})" if row.branch else ""

@@ -1,13 +1,24 @@
-"""What was searched: plain values, kept in the sweep directory, so that a report can be made without the search."""
+"""What was searched, how and from where: plain values, kept beside the trials. Loads none of the packages it names."""
 
+import importlib.metadata
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+import os
+import platform
+import shlex
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from ._files import write_aside
+from hydra_plugins.hydra_search.files import SEARCH_FACTS, write_aside
+from hydra_plugins.hydra_search.urls import masked
 
-FILE_NAME = ".search.json"
+PACKAGES = {"hydra": "hydra-core", "optuna": "optuna", "sklearn": "scikit-learn", "mlflow": "mlflow"}
+GIT_SECONDS = 5.0
+
+# Hydra's flags that choose the configuration, so a single run needs them too; each with its value.
+CONFIG_FLAGS = ("--config-name", "-cn", "--config-path", "-cp", "--config-dir", "-cd")
 
 BranchPath = tuple[tuple[str, str], ...]  # the (key, option) pairs that lead to a branch
 
@@ -27,44 +38,45 @@ class SearchFacts:
     """Everything that the trials themselves don't tell."""
 
     study_name: str
-    # one per objective, `maximize` or `minimize`
-    directions: tuple[str, ...]
-    # the objectives' names, as many as directions
-    metrics: tuple[str, ...]
+    directions: tuple[str, ...]  # one per objective, `maximize` or `minimize`
+    metrics: tuple[str, ...]  # the objectives' names, as many as directions
     n_trials: int
     n_jobs: int
-    # the sweep directory as a person types it where the search was started
-    directory: str
-    # how the search was started
-    command: str = ""
-    # how a single run is started, to which overrides are added: `python train.py`
-    program: str = "python train.py"
-    # how to go on with an interrupted search
-    resume: str = ""
+    directory: str  # the sweep directory as a person types it where the search was started
+    command: str = ""  # how the search was started
+    program: str = ""  # how a single run is started, to which overrides are added: `python app.py`
+    resume: str = ""  # how to go on with an interrupted search
     sampler: str = ""
-    # None: no pruner
-    pruner: str | None = None
+    pruner: str | None = None  # None: no pruner
     seed: int | None = None
-    # config group: chosen option
-    choices: Mapping[str, str] = field(default_factory=dict)
+    choices: Mapping[str, str] = field(default_factory=dict)  # config group: chosen option
     space: tuple[SpaceRow, ...] = ()
-    # override lines that every job got
-    fixed: tuple[str, ...] = ()
-    # keys of overrides that only the search reads: best.txt leaves them out
-    search_keys: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()  # override lines that every job got
+    search_keys: tuple[str, ...] = ()  # keys of overrides that only the search reads: best.txt leaves them out
+    n_jobs_key: str = "hydra.sweeper.n_jobs"  # the key that sets `n_jobs`, as a person overrides it
     max_retries: int = 0
     versions: Mapping[str, str] = field(default_factory=dict)
-    # None outside a repository
-    git_commit: str | None = None
+    git_commit: str | None = None  # None outside a repository
     git_dirty: bool = False
-    # seconds since the epoch
-    started: float = 0.0
-    # for reading; holds no password
-    storage: str = ""
+    started: float = 0.0  # seconds since the epoch
+    storage: str = ""  # for reading; holds no password
+
+    def with_surroundings(self, argv: Sequence[str], interpreter: str = "python") -> "SearchFacts":
+        """Return the facts with command, program, versions, commit and time of the search that starts here and now.
+
+        Args:
+            argv: the program's own arguments, itself first.
+            interpreter: how to call Python.
+        """
+        commit, dirty = git_state(Path(argv[0]).absolute().parent)
+        return replace(
+            self, command=masked(shlex.join([interpreter, *argv])), program=program_of(argv, interpreter),
+            versions=versions(), git_commit=commit, git_dirty=dirty, started=time.time(),
+        )  # fmt: skip
 
     def save(self, directory: Path) -> None:
         """Write the facts into the sweep directory."""
-        write_aside(directory / FILE_NAME, json.dumps(asdict(self), indent=1))
+        write_aside(directory / SEARCH_FACTS, json.dumps(asdict(self), indent=1))
 
     @classmethod
     def load(cls, directory: Path) -> "SearchFacts":
@@ -73,9 +85,55 @@ class SearchFacts:
         Raises:
             FileNotFoundError: none were saved here.
         """
-        content = json.loads((directory / FILE_NAME).read_text(encoding="utf-8"))
+        content = json.loads((directory / SEARCH_FACTS).read_text(encoding="utf-8"))
         rows = [{**row, "branch": tuple((key, option) for key, option in row["branch"])} for row in content["space"]]
         content["space"] = tuple(SpaceRow(**row) for row in rows)
         for key in ("directions", "metrics", "fixed", "search_keys"):
             content[key] = tuple(content[key])
         return cls(**content)
+
+
+def versions() -> dict[str, str]:
+    """Return the version of Python, and of each package that is installed."""
+    found = {"python": platform.python_version()}
+    for name, package in PACKAGES.items():
+        try:
+            found[name] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def git_state(folder: Path) -> tuple[str | None, bool]:
+    """Return the commit, and whether tracked files differ from it; (None, False) outside a repository or without git.
+
+    Files that git does not track are not looked at: a sweep directory would make every tree dirty.
+    """
+    commit = _git(folder, "rev-parse", "HEAD")
+    if not commit:
+        return None, False
+    return commit, bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
+
+
+def program_of(argv: Sequence[str], interpreter: str = "python") -> str:
+    """Return the command of a single run of this program, before its overrides. Arguments as `with_surroundings`."""
+    kept: list[str] = []
+    for position, argument in enumerate(argv[1:], start=1):
+        if argument in CONFIG_FLAGS:
+            kept += argv[position : position + 2]
+        elif argument.partition("=")[0] in CONFIG_FLAGS:
+            kept.append(argument)
+    return shlex.join([interpreter, argv[0], *kept])
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    # a look must not make a running git of the user wait, nor ask for a password
+    calm = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+    try:
+        done = subprocess.run(  # noqa: S603  # arguments are ours
+            ["git", "-C", str(folder), *arguments],  # noqa: S607  # whichever git the user has
+            capture_output=True, text=True, timeout=GIT_SECONDS, check=False, env={**os.environ, **calm},
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,17 +1,20 @@
-"""The plots of the whole search: history, Pareto front, intermediate values."""
+"""The plots of the whole search: history, Pareto front, intermediate values, and which worker ran which trial when."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from functools import partial
+from itertools import accumulate
 
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
+
+from hydra_plugins.hydra_search.trials import MAXIMIZE, Outcome, best_trials, finished, outcome_of
 
 from ._facts import SearchFacts
-from ._plots import Json, Nothing, Plot, as_json, plot, thinned, thinned_text
-from ._studies import study_of
-from ._timeline import timeline
-from ._trials import best_trials, complete, finite, state_of
+from ._plots import Json, Nothing, Plot, named, plot, thinned, thinned_text
+from ._trials import by_key, finite, last_moment, seconds_of, space_rows, value_text, worker_of
 
-MOST_CURVES = 120
+MOST_CURVES, MOST_WORKERS = 120, 40
 
 
 def search_plots(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> list[Plot]:
@@ -25,110 +28,173 @@ def search_plots(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> list[Plot
     ]  # fmt: skip
     if len(facts.directions) > 1:
         caption = "Highlighted trials are beaten by no other in every objective at once."
-        plots.append(plot("pareto", "Pareto front", lambda: pareto(facts, trials), caption, 420))
+        plots.append(plot("pareto", "Pareto front", partial(pareto, facts, trials), caption, 420))
     reported = [trial for trial in trials if trial.intermediate_values]
     if reported:
-        shown = curves_of(facts, reported)
+        shown = thinned(reported, MOST_CURVES, best_trials(reported, facts.directions)[:20])
         caption = "Each line is a trial: its reported values by step; pruned trials end early."
         caption += thinned_text(len(shown), len(reported))
-        plots.append(plot("intermediate", "Intermediate values and pruning", lambda: curves(facts, shown), caption))
-    return [*plots, timeline(trials)]
-
-
-def named(title: str, facts: SearchFacts, index: int) -> str:
-    """Name the objective in a title, if there are several."""
-    return title if len(facts.directions) == 1 else f"{title}: {facts.metrics[index]}"
+        make = partial(curves, facts, shown)
+        plots.append(plot("intermediate", "Intermediate values and pruning", make, caption))
+    return [*plots, timeline(facts, trials)]
 
 
 def history(facts: SearchFacts, trials: Sequence[FrozenTrial], index: int) -> Json:
-    """Return Optuna's history of one objective, with the best value so far."""
-    from optuna.visualization import plot_optimization_history
-
-    finished = [trial for trial in complete(trials) if finite([trial.values[index]])]
-    if not finished:
+    """Return the values of one objective, and the best so far, by trial number."""
+    values = {t.number: t.values[index] for t in finished(trials) if finite([t.values[index]])}
+    if not values:
         raise Nothing("No trial has finished yet.")
-    # Optuna looks the values up by trial number, so the study must hold every trial, also those that it leaves out.
-    views = [single(trial, index) for trial in trials]
-    study = study_of(views, [facts.directions[index]])
-    figure = as_json(plot_optimization_history(study, target_name=facts.metrics[index]))
-    figure["data"] = [trace for trace in figure["data"] if trace.get("x")]
-    for trace in figure["data"]:
-        if trace["mode"] == "lines":
-            trace |= {"line": {"color": "@best", "width": 2, "shape": "hv"}, "name": "best so far"}
-        else:
-            trace |= {"marker": {"color": "@finished", "size": 6, "opacity": 0.75}, "name": facts.metrics[index]}
-    return figure
-
-
-def single(trial: FrozenTrial, index: int) -> FrozenTrial:
-    """Return the trial with one of its objectives, and nothing else that a history needs."""
-    done = trial.state is TrialState.COMPLETE and finite([trial.values[index]])
-    return FrozenTrial(
-        number=trial.number, trial_id=trial._trial_id, state=trial.state if done else TrialState.FAIL,
-        value=trial.values[index] if done else None, datetime_start=trial.datetime_start,
-        datetime_complete=trial.datetime_complete, params={}, distributions={}, user_attrs={}, system_attrs={},
-        intermediate_values={},
-    )  # fmt: skip
+    better, worst = (max, -math.inf) if facts.directions[index] == MAXIMIZE else (min, math.inf)
+    best = accumulate((values.get(trial.number, worst) for trial in trials), better)
+    dots = {
+        "mode": "markers", "name": facts.metrics[index], "x": list(values), "y": list(values.values()),
+        "marker": {"color": "@finished", "size": 6, "opacity": 0.75},
+    }  # fmt: skip
+    line = {
+        "mode": "lines", "name": "best so far", "x": [trial.number for trial in trials], "y": _drawn(best),
+        "line": {"color": "@best", "width": 2, "shape": "hv"},
+    }  # fmt: skip
+    traces = [{"type": "scatter", **trace} for trace in (dots, line)]
+    return {"data": traces, "layout": {"xaxis": _titled("Trial"), "yaxis": _titled(facts.metrics[index])}}
 
 
 def pareto(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> Json:
-    """Return Optuna's Pareto front of two or three objectives."""
-    from optuna.visualization import plot_pareto_front
-
-    if len(facts.directions) > 3:
-        raise Nothing(f"{len(facts.directions)} objectives have no picture; trials.csv holds the values.")
-    finished = [trial for trial in complete(trials) if finite(trial.values)]
-    if not finished:
+    """Return the values of two or three objectives, the front on top."""
+    count = len(facts.directions)
+    if count > 3:
+        raise Nothing(f"{count} objectives have no picture; trials.csv holds the values.")
+    done = [trial for trial in finished(trials) if finite(trial.values)]
+    if not done:
         raise Nothing("No trial has finished yet.")
-    figure = as_json(plot_pareto_front(study_of(finished, facts.directions), target_names=list(facts.metrics)))
-    figure["data"] = [trace for trace in figure["data"] if trace.get("x")]
-    front = {trial.number for trial in best_trials(finished, facts.directions)}
-    for trace in figure["data"]:
-        best = trace.get("name", "").startswith("Best") or "Best" in trace.get("hovertemplate", "")
-        number = len(front) if best else len(finished) - len(front)
-        trace["name"] = f"Pareto front ({number})" if best else f"other trials ({number})"
-        trace["marker"] = {"color": "@best" if best else "@muted", "size": 8 if best else 5}
-    return figure
-
-
-def curves_of(facts: SearchFacts, reported: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """Return the trials whose curves are drawn."""
-    return thinned(reported, MOST_CURVES, best_trials(reported, facts.directions)[:20])
+    front = best_trials(done, facts.directions)
+    on_front = {trial.number for trial in front}
+    others = [trial for trial in done if trial.number not in on_front]
+    rows = space_rows(facts, done)
+    traces = [
+        {
+            "type": "scatter" if count == 2 else "scatter3d", "mode": "markers", "showlegend": False,
+            **{axis: [trial.values[place] for trial in shown] for place, axis in enumerate("xyz"[:count])},
+            "text": ["<br>".join(_hover_lines(facts, trial, by_key(trial, rows))) for trial in shown],
+            "hovertemplate": f"%{{text}}<extra>{kind}</extra>", "marker": {"color": color, "size": size},
+        }
+        for kind, shown, color, size in (("Trial", others, "@muted", 5), ("Best Trial", front, "@best", 8))
+        if shown
+    ]  # fmt: skip
+    axes = {f"{axis}axis": _titled(metric) for axis, metric in zip("xyz", facts.metrics, strict=False)}
+    return {"data": traces, "layout": axes if count == 2 else {"scene": axes}}
 
 
 def curves(facts: SearchFacts, shown: Sequence[FrozenTrial]) -> Json:
-    """Return Optuna's plot of the reported values, coloured by how the trials ended, the best one on top."""
-    from optuna.visualization import plot_intermediate_values
-
-    study = study_of([drawable(trial) for trial in shown], facts.directions[:1])
-    figure = as_json(plot_intermediate_values(study))
-    ranked = best_trials(shown, facts.directions)
-    best = f"Trial{ranked[0].number}" if ranked else ""
-    states = {f"Trial{trial.number}": state_of(trial) for trial in shown}
+    """Return the reported values by step, coloured by how the trials ended, the best one on top."""
+    best = {trial.number for trial in best_trials(shown, facts.directions)[:1]}
+    traces: list[Json] = []
     seen: set[str] = set()
-    for trace in figure["data"]:
-        group = "best" if trace["name"] == best else states[trace["name"]]
-        trace |= {
-            "line": {"color": f"@{group}", "width": 3 if group == "best" else 1.2},
-            "marker": {"color": f"@{group}", "size": 4},
-            "opacity": 1.0 if group == "best" else 0.6,
-            "hovertemplate": f"trial {trace['name'][5:]}, step %{{x}}: %{{y}}<extra></extra>",
-            "legendgroup": group, "name": f"{group} trial" if group == "best" else group,
-            "showlegend": group not in seen,
-        }  # fmt: skip
+    for trial in sorted(shown, key=lambda trial: trial.number in best):
+        is_best = trial.number in best
+        group = "best" if is_best else str(outcome_of(trial, facts.max_retries))
+        steps = sorted(trial.intermediate_values)
+        traces.append(
+            {
+                "type": "scatter", "mode": "lines+markers", "x": steps,
+                "y": _drawn(trial.intermediate_values[step] for step in steps),
+                "line": {"color": f"@{group}", "width": 3 if is_best else 1.2},
+                "marker": {"color": f"@{group}", "size": 4}, "opacity": 1.0 if is_best else 0.6,
+                "hovertemplate": f"trial {trial.number}, step %{{x}}: %{{y}}<extra></extra>",
+                "legendgroup": group, "name": "best trial" if is_best else group, "showlegend": group not in seen,
+            }
+        )  # fmt: skip
         seen.add(group)
-    figure["data"].sort(key=lambda trace: trace["legendgroup"] == "best")
-    figure["layout"]["yaxis"] = {"title": {"text": facts.metrics[0]}}
-    figure["layout"]["showlegend"] = True
-    return figure
+    axes = {"xaxis": _titled("Step"), "yaxis": _titled(facts.metrics[0])}
+    return {"data": traces, "layout": {**axes, "showlegend": True}}
 
 
-def drawable(trial: FrozenTrial) -> FrozenTrial:
-    """Return the trial with a state that Optuna draws curves for: a failed one's are worth seeing too."""
-    if trial.state is not TrialState.FAIL:
-        return trial
-    return FrozenTrial(
-        number=trial.number, trial_id=trial._trial_id, state=TrialState.RUNNING, value=None,
-        datetime_start=trial.datetime_start, datetime_complete=None, params={}, distributions={}, user_attrs={},
-        system_attrs={}, intermediate_values=trial.intermediate_values,
-    )  # fmt: skip
+def timeline(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> Plot:
+    """Return a row for each worker, so that gaps are seen; Optuna's own plot has a row for each trial."""
+    rows = worker_rows(trials)
+    caption = "A row is a worker, a bar is a trial: gaps are time in which the worker ran none."
+    shown = dict(list(rows.items())[-MOST_WORKERS:])
+    if len(shown) < len(rows):
+        caption += f" The last {len(shown)} of {len(rows)} workers are shown."
+    make = partial(bars, facts, shown, last_moment(trials))
+    return plot("timeline", "Timeline of the workers", make, caption, 150 + 26 * len(shown))
+
+
+def worker_rows(trials: Sequence[FrozenTrial]) -> dict[str, list[FrozenTrial]]:
+    """Return each worker's trials in the order of time, the workers in the order of their first one.
+
+    Trials without a recorded worker, of other programs, are laid into as few rows as they need.
+    """
+    rows: dict[str, list[FrozenTrial]] = {}
+    for trial in sorted((trial for trial in trials if trial.datetime_start), key=_start):
+        rows.setdefault(worker_of(trial) or _free_row(trial, rows), []).append(trial)
+    return rows
+
+
+def bars(facts: SearchFacts, rows: dict[str, list[FrozenTrial]], end: datetime) -> Json:
+    """Return the figure; a running trial's bar ends where something was last recorded."""
+    if not rows:
+        raise Nothing("No trial has started yet.")
+    labels = {worker: f"{position} · {worker}" for position, worker in enumerate(rows, start=1)}
+    traces: list[Json] = []
+    for outcome in Outcome:
+        mine = [
+            (labels[worker], trial)
+            for worker, trials in rows.items()
+            for trial in trials
+            if outcome_of(trial, facts.max_retries) is outcome
+        ]
+        if not mine:
+            continue
+        seconds = [_bar_seconds(trial, end) for _, trial in mine]
+        traces.append(
+            {
+                "type": "bar", "orientation": "h", "name": outcome, "base": [_start(t).isoformat() for _, t in mine],
+                "x": [1000 * length for length in seconds], "y": [label for label, _ in mine],
+                "customdata": [[t.number, round(s, 3)] for (_, t), s in zip(mine, seconds, strict=True)],
+                "hovertemplate": f"trial %{{customdata[0]}}, %{{customdata[1]}} s<extra>{outcome}</extra>",
+                "marker": {"color": f"@{outcome}", "line": {"color": "@surface", "width": 0.6}},
+            }
+        )  # fmt: skip
+    order = list(reversed(labels.values()))
+    yaxis = {"type": "category", "categoryorder": "array", "categoryarray": order, "showgrid": False}
+    layout = {"barmode": "overlay", "bargap": 0.25, "showlegend": True, "xaxis": {"type": "date"}, "yaxis": yaxis}
+    return {"data": traces, "layout": layout}
+
+
+def _titled(text: str) -> Json:
+    return {"title": {"text": text}}
+
+
+def _drawn(values: Iterable[float]) -> list[float | None]:
+    """Return gaps for what no axis has a place for."""
+    return [value if math.isfinite(value) else None for value in values]
+
+
+def _hover_lines(facts: SearchFacts, trial: FrozenTrial, params: dict[str, object]) -> list[str]:
+    values = [f"{metric}: {value:.6g}" for metric, value in zip(facts.metrics, trial.values, strict=False)]
+    return [f"trial {trial.number}", *values, *(f"{key}: {value_text(value)}" for key, value in params.items())]
+
+
+def _free_row(trial: FrozenTrial, rows: dict[str, list[FrozenTrial]]) -> str:
+    """Return the first row in which nothing runs any more."""
+    number = 1
+    while taken := rows.get(f"slot {number}"):
+        last = taken[-1].datetime_complete
+        if last is not None and last <= _start(trial):
+            break
+        number += 1
+    return f"slot {number}"
+
+
+def _start(trial: FrozenTrial) -> datetime:
+    if trial.datetime_start is None:
+        raise ValueError(f"trial {trial.number} has not started")
+    return trial.datetime_start
+
+
+def _bar_seconds(trial: FrozenTrial, end: datetime) -> float:
+    """Return the length of a trial's bar; none is too short to be seen at all."""
+    seconds = seconds_of(trial)
+    if seconds is None:
+        seconds = (end - _start(trial)).total_seconds()
+    return max(seconds, 0.001)

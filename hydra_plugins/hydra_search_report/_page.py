@@ -1,8 +1,8 @@
 """report.html: one page with everything in it, for a browser without a network."""
 
 import html
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
 from itertools import groupby
@@ -10,53 +10,53 @@ from string import Template
 
 from optuna.trial import FrozenTrial
 
+from hydra_plugins.hydra_search.trials import directory_of
+
 from ._advice import Advice
-from ._best import Best
 from ._branches import Section
-from ._facts import SearchFacts
-from ._page_table import trials_table
-from ._page_text import best_part, facts_part, goal
+from ._facts import SearchFacts, SpaceRow
 from ._plots import Plot
-from ._trials import counts
+from ._tables import trials_table
+from ._trials import Best, branch_text, by_key, counts_text, seconds_of, space_rows, value_text
 
 
-def page(
-    facts: SearchFacts,
-    trials: Sequence[FrozenTrial],
-    best: Best | None,
-    advice: Sequence[Advice],
-    course: Sequence[Plot],
-    sections: Sequence[Section],
-    status: str,
-) -> str:
-    """Return the page."""
-    import plotly.offline
+@dataclass(frozen=True)
+class Page:
+    """What stands on it."""
 
-    found = ", ".join(f"{number} {state}" for state, number in counts(trials).items()) or "no trial yet"
-    parts = {
-        "title": html.escape(f"{facts.study_name}: {status}"),
-        "study": html.escape(facts.study_name),
-        "goal": html.escape(goal(facts)),
-        "status": html.escape(status),
-        "tone": tone(status),
-        "counts": html.escape(f"{found}, of {facts.n_trials} wanted"),
-        "facts": facts_part(facts),
-        "best": best_part(facts, best),
-        "advice": advice_part(advice),
-        "course": "".join(map(figure, course)),
-        "parameters": parameters_part(sections),
-        "trials": trials_table(facts, trials, best),
-        "made": datetime.now().strftime("%Y-%m-%d %H:%M:%S"),
-        "css": asset("_page.css"),
-        "js": asset("_page.js"),
-        "plotly": plotly.offline.get_plotlyjs(),
-    }
-    return Template(asset("_page.html")).substitute(parts)
+    facts: SearchFacts
+    trials: Sequence[FrozenTrial]
+    status: str
+    best: Best | None
+    advice: Sequence[Advice]
+    course: Sequence[Plot]  # the plots of the whole search
+    sections: Sequence[Section]  # the plots of the parameters
 
+    def html(self) -> str:
+        """Return the page, with plotly.js: 4.7 MB and what the plots hold."""
+        import plotly.offline
 
-def asset(name: str) -> str:
-    """Return a file of this package."""
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+        facts = self.facts
+        goal = " and ".join(f"{d} {m}" for d, m in zip(facts.directions, facts.metrics, strict=True)).capitalize()
+        parts = {
+            "title": html.escape(f"{facts.study_name}: {self.status}"),
+            "study": html.escape(facts.study_name),
+            "goal": html.escape(goal),
+            "status": html.escape(self.status),
+            "tone": tone(self.status),
+            "counts": html.escape(counts_text(facts, self.trials, "no trial yet")),
+            "facts": _facts_part(facts),
+            "best": _best_part(facts, self.best),
+            "advice": _advice_part(self.advice),
+            "course": "".join(map(_figure, self.course)),
+            "parameters": _parameters_part(self.sections),
+            "trials": trials_table(facts, self.trials, self.best),
+            "made": datetime.now().strftime("%Y-%m-%d %H:%M:%S"),
+            "css": _asset("_page.css"),
+            "js": _asset("_page.js"),
+            "plotly": plotly.offline.get_plotlyjs(),
+        }
+        return Template(_asset("_page.html")).substitute(parts)
 
 
 def tone(status: str) -> str:
@@ -67,8 +67,93 @@ def tone(status: str) -> str:
     return "good" if status.startswith(as_asked) else "bad"
 
 
-def advice_part(advice: Sequence[Advice]) -> str:
-    """Return the list of suggestions."""
+def _asset(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _facts_part(facts: SearchFacts) -> str:
+    """Return what was searched, and where and how."""
+    commit = facts.git_commit and f"{facts.git_commit[:12]}{', with uncommitted changes' if facts.git_dirty else ''}"
+    started = datetime.fromtimestamp(facts.started).strftime("%Y-%m-%d %H:%M:%S") if facts.started else ""
+    pairs = [
+        *facts.choices.items(),
+        ("fixed", " ".join(facts.fixed)),
+        ("sampler", facts.sampler),
+        ("pruner", facts.pruner or "none"),
+        ("seed", "" if facts.seed is None else str(facts.seed)),
+        ("budget", f"{facts.n_trials} trials, {facts.n_jobs} at a time, {facts.max_retries} retries of a lost one"),
+        ("started", started),
+        ("commit", commit or ""),
+        ("versions", ", ".join(f"{name} {version}" for name, version in facts.versions.items())),
+        ("study", facts.storage),
+        ("directory", facts.directory),
+    ]
+    command = _command("started-by", facts.command, "Started by") if facts.command else ""
+    resume = _command("resumed-by", facts.resume, "Go on with") if facts.resume else ""
+    return f'<div class="columns"><div>{_definitions(pairs)}</div>{_space_table(facts.space)}</div>{command}{resume}\n'
+
+
+def _definitions(pairs: Iterable[tuple[str, str]]) -> str:
+    """Return a list of terms and values; those without a value are left out."""
+    items = [f"<dt>{html.escape(term)}</dt><dd>{html.escape(value)}</dd>" for term, value in pairs if value]
+    return f'<dl class="facts">{"".join(items)}</dl>'
+
+
+def _space_table(rows: Sequence[SpaceRow]) -> str:
+    """Return the space, branch by branch."""
+    if not rows:
+        return ""
+    lines = []
+    for branch, members in groupby(sorted(rows, key=lambda row: bool(row.branch)), key=lambda row: row.branch):
+        if branch:
+            lines.append(f'<tr class="branch"><td colspan="2">where {html.escape(branch_text(branch))}</td></tr>')
+        lines += [
+            f"<tr><td><code>{html.escape(row.key)}</code></td><td><code>{html.escape(row.written)}</code></td></tr>"
+            for row in members
+        ]
+    head = "<thead><tr><th>parameter</th><th>range</th></tr></thead>"
+    return f'<div class="wide"><table class="space">{head}<tbody>{"".join(lines)}</tbody></table></div>'
+
+
+def _best_part(facts: SearchFacts, best: Best | None) -> str:
+    """Return the best trial, and the command that repeats it."""
+    if best is None:
+        return '<p class="reason">No trial has finished, so there is no best one.</p>\n'
+    trial = best.trial
+    numbers = "".join(
+        f'<div class="value">{value:.6g}<small>{html.escape(metric)}</small></div>'
+        for metric, value in zip(facts.metrics, trial.values, strict=False)
+    )
+    seconds = seconds_of(trial)
+    params = by_key(trial, space_rows(facts, [trial])).items()
+    pairs = [
+        ("trial", f"{trial.number}" if best.front == 1 else f"{trial.number}, the first of {best.front} on the front"),
+        ("directory", f"{facts.directory}/{directory_of(trial)}"),
+        ("took", "" if seconds is None else f"{seconds:.3g} s"),
+    ]
+    chosen = _definitions((key, value_text(value)) for key, value in params)
+    about = f'<div><div class="values">{numbers}</div>{_definitions(pairs)}</div>'
+    return f'<div class="card"><div class="columns">{about}<div>{chosen}</div></div>{_rerun_part(best)}</div>\n'
+
+
+def _rerun_part(best: Best) -> str:
+    """Return the command in full, which serves always, and the short one where it serves too."""
+    if best.overrides is None:
+        return '<p class="reason">No overrides are kept in its directory, so its command is not known.</p>'
+    full = _command("rerun", best.full_command, "Run it again")
+    if not best.short_command:
+        return full
+    return f'{full}<p class="muted">In bash also: <code>{html.escape(best.short_command)}</code></p>'
+
+
+def _command(name: str, command: str, label: str) -> str:
+    """Return a command with a button that copies it."""
+    text = f'<pre id="{name}" aria-label="{label}">{html.escape(command)}</pre>'
+    button = f'<button class="copy" type="button" data-of="{name}">Copy</button>'
+    return f'<h3 class="label">{label}</h3><div class="command">{text}{button}</div>'
+
+
+def _advice_part(advice: Sequence[Advice]) -> str:
     if not advice:
         return '<p class="reason">The trials so far give no reason to change the search.</p>\n'
     items = [
@@ -78,12 +163,12 @@ def advice_part(advice: Sequence[Advice]) -> str:
     return f'<ul class="advice">{"".join(items)}</ul>\n'
 
 
-def parameters_part(sections: Sequence[Section]) -> str:
+def _parameters_part(sections: Sequence[Section]) -> str:
     """Return the plots by branch, with a choice of the branch where there are several."""
     parts = []
     for place, section in enumerate(sections):
         hidden = " hidden" if place else ""
-        parts.append(f'<div class="branch-plots" id="branch-{place}"{hidden}>{plots(section.plots)}</div>\n')
+        parts.append(f'<div class="branch-plots" id="branch-{place}"{hidden}>{_plots(section.plots)}</div>\n')
     if len(sections) == 1:
         return parts[0]
     labels = [
@@ -95,39 +180,34 @@ def parameters_part(sections: Sequence[Section]) -> str:
     return f"<fieldset><legend>{legend}</legend>{''.join(labels)}</fieldset>\n{''.join(parts)}"
 
 
-def plots(shown: Sequence[Plot]) -> str:
+def _plots(shown: Sequence[Plot]) -> str:
     """Return figures in a grid; those of one group share a frame."""
     parts: list[str] = []
     for group, members in groupby(shown, key=lambda plot: plot.group):
         found = list(members)
-        parts += [framed(group, found)] if group else map(figure, found)
+        parts += [_framed(group, found)] if group else map(_figure, found)
     return f'<div class="plots">{"".join(parts)}</div>'
 
 
-def figure(plot: Plot) -> str:
-    """Return a plot with its title and caption."""
+def _figure(plot: Plot) -> str:
     caption = f"<figcaption>{html.escape(plot.caption)}</figcaption>" if plot.caption else ""
-    return f'<figure class="{plot.kind}"><h3>{html.escape(plot.title)}</h3>{place(plot)}{caption}</figure>\n'
+    return f'<figure class="{plot.kind}"><h3>{html.escape(plot.title)}</h3>{_place(plot)}{caption}</figure>\n'
 
 
-def framed(group: str, members: Sequence[Plot]) -> str:
+def _framed(group: str, members: Sequence[Plot]) -> str:
     """Return small plots side by side."""
-    inner = "".join(f"<div><h4>{html.escape(plot.title)}</h4>{place(plot, small=True)}</div>" for plot in members)
+    inner = "".join(f"<div><h4>{html.escape(plot.title)}</h4>{_place(plot, small=True)}</div>" for plot in members)
     caption = html.escape(next((plot.caption for plot in members if plot.caption), ""))
     title = html.escape(group)
     return f'<figure class="group"><h3>{title}</h3><div>{inner}</div><figcaption>{caption}</figcaption></figure>\n'
 
 
-def place(plot: Plot, *, small: bool = False) -> str:
+def _place(plot: Plot, *, small: bool = False) -> str:
     """Return where a plot is drawn, with its data; or the reason why there is none."""
     if plot.figure is None:
         return f'<p class="reason">{html.escape(plot.reason)}</p>'
     label = html.escape(plot.title)
     flag = " data-small" if small else ""
     frame = f'<div class="plot" role="img" aria-label="{label}"{flag} style="height:{plot.height}px"></div>'
-    return f'<div class="wide">{frame}<script type="application/json">{script_json(plot.figure)}</script></div>'
-
-
-def script_json(value: Mapping[str, object]) -> str:
-    """Write JSON that can't end the script element it stands in."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    data = plot.figure.replace("<", "\\u003c")  # so that it can't end the script element
+    return f'<div class="wide">{frame}<script type="application/json">{data}</script></div>'

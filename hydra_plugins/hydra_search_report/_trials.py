@@ -1,46 +1,38 @@
-"""Questions about trials. Pure: trials in, answers out."""
+"""Questions about trials: where in the space they are, when and by whom they were run, the best and what repeats it."""
 
 import math
+import shlex
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
-from optuna.study import StudyDirection
-from optuna.study._multi_objective import _get_pareto_front_trials_by_trials
-from optuna.trial import FrozenTrial, TrialState
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from optuna.trial import FrozenTrial
+from yaml import YAMLError
+
+from hydra_plugins.hydra_search.files import BEST
+from hydra_plugins.hydra_search.grammar import parser
+from hydra_plugins.hydra_search.trials import BEAT, RETRY_OF, WORKER, Outcome, best_trials, directory_of, outcome_of
 
 from ._facts import BranchPath, SearchFacts, SpaceRow
 
-INTERRUPTED = "interrupted"
-# in the order of a trial's life; `lost` failed without a verdict, and is tried again
-STATES = ("finished", "pruned", "failed", "lost", "running", "waiting")
+# For each branch, () the whole space: how much each config key matters for each objective, 0 to 1.
+Importances = Mapping[BranchPath, Sequence[Mapping[str, float]]]
 
 
-def state_of(trial: FrozenTrial) -> str:
-    """Return one of STATES."""
-    if trial.state is TrialState.FAIL:
-        return "lost" if "lost" in trial.user_attrs else "failed"
-    return {"COMPLETE": "finished"}.get(trial.state.name, trial.state.name.lower())
+def counts(facts: SearchFacts, trials: Iterable[FrozenTrial]) -> dict[Outcome, int]:
+    """Count the trials by outcome, those that occur."""
+    found = Counter(outcome_of(trial, facts.max_retries) for trial in trials)
+    return {outcome: found[outcome] for outcome in Outcome if found[outcome]}
 
 
-def counts(trials: Iterable[FrozenTrial]) -> dict[str, int]:
-    """Count the trials by state, those that occur."""
-    found = Counter(map(state_of, trials))
-    return {state: found[state] for state in STATES if found[state]}
-
-
-def complete(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
-    """Return the trials that finished with values."""
-    return [trial for trial in trials if trial.state is TrialState.COMPLETE and trial.values]
-
-
-def best_trials(trials: Sequence[FrozenTrial], directions: Sequence[str]) -> list[FrozenTrial]:
-    """Return the finished trials, best first and the earlier of equals first; for several objectives, the front."""
-    finished = complete(trials)
-    if len(directions) > 1:
-        return _get_pareto_front_trials_by_trials(finished, [StudyDirection[d.upper()] for d in directions])
-    sign = -1.0 if directions[0] == "maximize" else 1.0
-    return sorted(finished, key=lambda trial: (sign * trial.values[0], trial.number))
+def counts_text(facts: SearchFacts, trials: Sequence[FrozenTrial], none: str) -> str:
+    """Return `7 finished, 1 failed, of 20 wanted`."""
+    found = ", ".join(f"{number} {outcome}" for outcome, number in counts(facts, trials).items())
+    return f"{found or none}, of {facts.n_trials} wanted"
 
 
 def seconds_of(trial: FrozenTrial) -> float | None:
@@ -50,31 +42,23 @@ def seconds_of(trial: FrozenTrial) -> float | None:
     return (trial.datetime_complete - trial.datetime_start).total_seconds()
 
 
-def directory_of(trial: FrozenTrial) -> str:
-    """Return where below the sweep directory the trial's job writes: its number, unless its worker noted another."""
-    return str(trial.user_attrs.get("job_dir", trial.number))
-
-
 def worker_of(trial: FrozenTrial) -> str:
-    """Return `host:pid` of the process that ran the trial, empty if nobody wrote it."""
-    worker = trial.user_attrs.get("worker")
+    """Return `host:pid` of the process that ran the trial, empty if nobody recorded it."""
+    worker = trial.user_attrs.get(WORKER)
     return f"{worker.get('host', '')}:{worker.get('pid', '')}" if isinstance(worker, dict) else ""
 
 
-def reason_of(trial: FrozenTrial) -> str:
-    """Return why a trial failed, empty for others."""
-    return str(trial.user_attrs.get("error") or trial.user_attrs.get("lost") or "")
-
-
 def last_moment(trials: Iterable[FrozenTrial]) -> datetime:
-    """Return when something was last written about these trials; now, if nothing was.
-
-    A running trial's worker writes `beat`, seconds since the epoch, from time to time.
-    """
+    """Return when something was last recorded of these trials; now, if nothing was."""
     moments = [moment for trial in trials for moment in (trial.datetime_start, trial.datetime_complete) if moment]
-    beats = [trial.user_attrs.get("beat") for trial in trials if trial.state is TrialState.RUNNING]
+    beats = [trial.user_attrs.get(BEAT) for trial in trials if not trial.state.is_finished()]
     moments += [datetime.fromtimestamp(beat) for beat in beats if isinstance(beat, (int, float))]
     return max(moments, default=datetime.now())
+
+
+def retries_of(trials: Iterable[FrozenTrial]) -> dict[int, int]:
+    """Return the number of the trial that repeats a lost one, by the lost one's."""
+    return {trial.user_attrs[RETRY_OF]: trial.number for trial in trials if RETRY_OF in trial.user_attrs}
 
 
 def finite(values: Iterable[float | None]) -> bool:
@@ -102,8 +86,8 @@ def by_key(trial: FrozenTrial, rows: Sequence[SpaceRow]) -> dict[str, object]:
 
 
 def branches(rows: Sequence[SpaceRow]) -> list[BranchPath]:
-    """Return every branch that has parameters of its own, the whole space, (), not among them."""
-    return list(dict.fromkeys(row.branch for row in rows if row.branch))
+    """Return the whole space, (), and every branch that has parameters of its own."""
+    return list(dict.fromkeys([(), *(row.branch for row in rows)]))
 
 
 def rows_of(branch: BranchPath, rows: Sequence[SpaceRow]) -> list[SpaceRow]:
@@ -124,3 +108,65 @@ def is_in(trial: FrozenTrial, branch: BranchPath, rows: Sequence[SpaceRow]) -> b
 def branch_text(branch: BranchPath) -> str:
     """Write a branch: `model=svm, model.kernel=rbf`."""
     return ", ".join(f"{key}={option}" for key, option in branch)
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best trial, or the first of the Pareto front."""
+
+    trial: FrozenTrial
+    front: int  # trials that share its rank: those of the front; 1 for a single objective
+    overrides: list[str] | None  # the overrides that repeat it; None: its directory keeps none
+    full_command: str = ""  # the command with every override, quoted for a shell
+    short_command: str = ""  # the command that reads best.txt; empty where a shell would split a value
+
+
+def find_best(facts: SearchFacts, trials: Sequence[FrozenTrial], directory: Path) -> Best | None:
+    """Return the best finished trial, None if there is none."""
+    ranked = best_trials(trials, facts.directions)
+    if not ranked:
+        return None
+    front = len(ranked) if len(facts.directions) > 1 else 1
+    overrides = _overrides(directory_of(ranked[0], directory), facts)
+    if overrides is None:
+        return Best(ranked[0], front, None)
+    short = "" if any(map(_has_blank, overrides)) else f"$(cat {shlex.quote(f'{facts.directory}/{BEST}')})"
+    return Best(ranked[0], front, overrides, _command(facts, shlex.join(overrides)), short and _command(facts, short))
+
+
+def without_blanks(line: str) -> str:
+    """Write an override without blanks, if it means the same: `[1, 2]` is `[1,2]`, but `'a b'` needs its blank.
+
+    A shell splits what `$(cat best.txt)` gives at every blank, quoted or not, and Hydra's grammar has no other way to
+    write one.
+    """
+    if not _has_blank(line):
+        return line
+    try:
+        override = parser().parse_override(line)
+        shorter = f"{line.partition('=')[0]}={override.get_value_element_as_str()}"
+        again = parser().parse_override(shorter)
+    except HydraException:  # a sweep has no text
+        return line
+    same = (again.type, again.value()) == (override.type, override.value())  # extend_list(1, 2) is not [1,2]
+    return shorter if same and not _has_blank(shorter) else line
+
+
+def _overrides(job_directory: Path, facts: SearchFacts) -> list[str] | None:
+    """Return what Hydra kept of a job, without what only the search reads; None if it is gone."""
+    try:
+        lines = OmegaConf.to_container(OmegaConf.load(job_directory / ".hydra" / "overrides.yaml"))
+    except (OSError, YAMLError):
+        return None
+    if not isinstance(lines, list):
+        return None
+    of_search = [line for line in map(str, lines) if line.partition("=")[0].lstrip("+~") in facts.search_keys]
+    return [without_blanks(line) for line in map(str, lines) if line not in of_search]
+
+
+def _has_blank(line: str) -> bool:
+    return any(blank in line for blank in " \t\n")
+
+
+def _command(facts: SearchFacts, overrides: str) -> str:
+    return f"{facts.program} {overrides}".strip()

@@ -1,26 +1,87 @@
-"""What a training loop may call: `report(value, step)`, and, in a search, about its trial. Nothing without a search."""
+"""What a training loop may call: `report(value, step)`, and, in a search, about its trial. Nothing without a search.
 
-from ._current import CurrentTrial, TrialPruned, running, set_user_attr, trial_number
-from ._loopback import is_dead_loopback
-from ._objective import InvalidObjective, objective_values
-from ._periodic import every
-from ._reporting import Listener, listening, report
-from ._result import RESULT_FILE, load_result, save_result
+A job calls the four names of `__all__`. A sweeper lends the job its trial by `running`, and whoever wants the reported
+values (a pruner, a tracker) asks for them by `listening`.
+"""
 
-__all__ = [
-    "RESULT_FILE",
-    "CurrentTrial",
-    "InvalidObjective",
-    "Listener",
-    "TrialPruned",
-    "every",
-    "is_dead_loopback",
-    "listening",
-    "load_result",
-    "objective_values",
-    "report",
-    "running",
-    "save_result",
-    "set_user_attr",
-    "trial_number",
-]
+import math
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Protocol
+
+__all__ = ["TrialPruned", "report", "set_user_attr", "trial_number"]
+
+Listener = Callable[[float, int], None]
+
+
+class TrialPruned(Exception):
+    """Raised by `report` when the trial is not worth going on with. Let it pass."""
+
+
+class CurrentTrial(Protocol):
+    """What a sweeper lends to the job while it runs; Optuna's Trial is one."""
+
+    @property
+    def number(self) -> int:
+        """The trial's number in its study."""
+
+    def set_user_attr(self, key: str, value: object) -> None:
+        """Keep a JSON value with the trial."""
+
+
+_current: list[CurrentTrial] = []
+_listeners: list[Listener] = []
+
+
+def trial_number() -> int | None:
+    """Return the number of the current trial; None outside a search."""
+    return _current[-1].number if _current else None
+
+
+def set_user_attr(key: str, value: object) -> None:
+    """Keep a value that JSON can hold with the current trial, to be read in the study. Outside a search: nothing."""
+    if _current:
+        _current[-1].set_user_attr(key, value)
+
+
+def report(value: float, step: int) -> None:
+    """Tell how good the job is after `step` (an epoch, a fold, counted from 0).
+
+    In a search a pruner may answer with an exception that ends the trial; let it pass.
+
+    Raises:
+        TypeError: `value` is no number or `step` no whole number.
+        ValueError: `step` is negative.
+    """
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__float__"):
+        raise TypeError(f"report(value, step): value must be a number, got {value!r}")
+    if isinstance(step, bool) or not hasattr(step, "__index__"):
+        raise TypeError(f"report(value, step): step must be a whole number, got {step!r}")
+    if step < 0:
+        raise ValueError(f"report(value, step): step must be 0 or more, got {step}")
+    number = float(value)
+    if math.isnan(number):
+        return  # nothing to compare and nothing to draw; the job's own result decides what it is worth
+    with ExitStack() as calls:  # every one is called, also when one raises
+        for listener in _listeners:
+            calls.callback(listener, number, int(step))
+
+
+@contextmanager
+def running(trial: CurrentTrial) -> Iterator[None]:
+    """Make `trial` the current one inside the block."""
+    _current.append(trial)
+    try:
+        yield
+    finally:
+        _current.remove(trial)
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Hand every reported value to `listener` inside the block. What it raises reaches the training loop."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)

@@ -3,7 +3,7 @@
     python tests/benchmarks/claims.py [N_WORKERS]
 
 The workers are simulated: a few processes act for all of them in turn. Each worker holds a trial; whoever has held one
-longest tells its result and claims the next. So the storage sees a thousand running trials, and claims as fast as they
+longest ends it and claims the next. So the storage sees a thousand running trials, and claims as fast as they
 can be served; real workers, whose trials take T seconds, claim N / T trials a second. The rate is that of this machine:
 server and workers share its cores, and most of the time goes into the workers' own reading of the running trials.
 """
@@ -20,21 +20,20 @@ from measured import ROOT  # noqa: F401  # makes the project importable
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from hydra_plugins.hydra_optuna_async_sweeper._queue import TrialQueue
-from hydra_plugins.hydra_optuna_async_sweeper._search import Search
-from hydra_plugins.hydra_optuna_async_sweeper._storage import open_storage
+from hydra_plugins.hydra_optuna_async_sweeper.search._queue import TrialQueue
+from hydra_plugins.hydra_optuna_async_sweeper.search._spec import Search
+from hydra_plugins.hydra_optuna_async_sweeper.storage._database import database_at
+from hydra_plugins.hydra_optuna_async_sweeper.storage._journal import Journal
+from hydra_plugins.hydra_optuna_async_sweeper.storage._storage import StudyStorage
 from tests.postgresql import PostgreSQLServer, server_programs
+from tests.sweeps import made_up_search
 
 PROCESSES = 4
 
 
-def search(storage: object, folder: str, n_workers: int) -> Search:
+def search(storage: StudyStorage, folder: str, n_workers: int) -> Search:
     """Return a search with one and a half trials for each worker."""
-    return Search(
-        study_name="s", storage=storage, directions=("maximize",), n_trials=3 * n_workers // 2, n_jobs=n_workers,
-        sweep_dir=folder, sampler={}, pruner=None, space={}, fixed=(), bases={}, custom_search_space=None, points=(),
-        max_failure_rate=1.0, max_retries=1, deadline=None, target=None, report=False,
-    )  # type: ignore[arg-type]  # fmt: skip
+    return made_up_search(Path(folder), storage=storage, n_trials=3 * n_workers // 2, n_jobs=n_workers)
 
 
 def act(description: Search) -> tuple[list[int], float]:
@@ -42,7 +41,7 @@ def act(description: Search) -> tuple[list[int], float]:
 
     The rate is that of a process whose workers all hold a trial, in trials per second.
     """
-    queue = TrialQueue(description, open_storage(description.storage))
+    queue = TrialQueue(description, description.storage.open())
     claimed: list[int] = []
     held: deque[int] = deque()
     full_at, n_full = 0.0, 0
@@ -59,10 +58,10 @@ def act(description: Search) -> tuple[list[int], float]:
     return claimed, n_full / seconds
 
 
-def measure(name: str, storage: object, folder: str, n_workers: int) -> None:
+def measure(name: str, storage: StudyStorage, folder: str, n_workers: int) -> None:
     """Print one row of the table."""
     description = search(storage, folder, n_workers)
-    opened = open_storage(description.storage)
+    opened = description.storage.open()
     opened.create_new_study([StudyDirection.MAXIMIZE], "s")
     TrialQueue(description, opened).fill()
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as processes:
@@ -75,9 +74,9 @@ def measure(name: str, storage: object, folder: str, n_workers: int) -> None:
 
 def main(n_workers: int) -> None:
     """Measure the journal and PostgreSQL."""
-    print("| storage | workers | trials | claimed and told per second | claimed twice |\n|---|---|---|---|---|")
+    print("| storage | workers | trials | claimed and ended per second | claimed twice |\n|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
-        measure("journal", {"journal": f"{folder}/journal.log"}, folder, n_workers)
+        measure("journal", Journal(Path(folder, "journal.log")), folder, n_workers)
     programs = server_programs()
     if programs is None:
         print("| postgresql | not measured: there is no server |")
@@ -86,7 +85,7 @@ def main(n_workers: int) -> None:
     try:
         server.start()
         with tempfile.TemporaryDirectory() as folder:
-            measure("postgresql", server.new_database(), str(Path(folder)), n_workers)
+            measure("postgresql", database_at(server.new_database()), folder, n_workers)
     finally:
         server.stop()
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from optuna.trial import FrozenTrial, TrialState
 
-from hydra_plugins.hydra_optuna_async_sweeper._storage import open_storage
+from hydra_plugins.hydra_optuna_async_sweeper.storage._journal import Journal
 from tests.conftest import RunApp, StartApp, environment, wait_for
 from tests.recorded import Recorded
 from tests.studies import finished, running, states, trials_of
@@ -407,7 +407,7 @@ def test_trial_given_up_while_its_job_still_runs_is_counted_once(
     gate = tmp_path / "gate"
     search = start_app("tracked.py", *PLAIN, f"wait_for={gate}")
     wait_for(lambda: (sweep / "0/waiting").exists(), 60, "the first job")
-    storage = open_storage({"journal": str(sweep / "optuna_journal.log")})
+    storage = Journal(sweep / "optuna_journal.log").open()
     (trial,) = running(trials_of(sweep))
     storage.set_trial_user_attr(trial._trial_id, "lost", "silent for too long")
     storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from hydra_plugins.hydra_optuna_async_sweeper._reporting import Report
+from hydra_plugins.hydra_optuna_async_sweeper.search._results import Report
 from hydra_plugins.hydra_search_report._facts import SearchFacts
 from tests.conftest import ROOT, RunApp, StartApp, environment, wait_for
 from tests.recorded import Recorded
@@ -35,7 +35,7 @@ def test_search_leaves_its_report_and_best_txt_repeats_the_best_trial_to_the_dig
     sweep = tmp_path / "multirun/search"
     assert {path.name for path in sweep.iterdir()} >= FILES
     assert "Report: multirun/search/report.html" in done.stdout
-    assert "The best 3 of 3 finished trials:" in done.stdout
+    assert "Best parameters: " in done.stdout and "Best value: " in done.stdout
     assert "optuna-dashboard multirun/search/optuna_journal.log" in done.stdout and "mlflow ui" in done.stdout
 
     trials, children = trials_of(sweep), Recorded(tmp_path).children
@@ -110,16 +110,16 @@ def test_report_is_refreshed_when_it_is_due_and_something_has_ended(tmp_path: Pa
     )
     report = Report(facts, tmp_path)
     trials = [create_trial(state=TrialState.COMPLETE, value=1.0, params={}, distributions={})]
-    report.refresh(trials)
+    report.look(trials)
     assert not (tmp_path / "report.html").exists(), "too soon"
     report._due = 0.0
-    report.refresh(trials)
+    report.look(trials)
     assert re.search("running", (tmp_path / "summary.md").read_text())
     (tmp_path / "report.html").unlink()
     report._due = 0.0
-    report.refresh(trials)
+    report.look(trials)
     assert not (tmp_path / "report.html").exists(), "nothing new"
-    report.refresh([*trials, *trials])
+    report.look([*trials, *trials])
     assert (tmp_path / "report.html").exists()
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from hydra_plugins.hydra_search_report._report import write_report
+from hydra_plugins.hydra_search_report.report import write_report
 from tests.browser import LOCAL, Chromium
 from tests.conftest import wait_for
+from tests.hydra_search_report.cases import CASES, job
 from tests.searches import CONDITIONAL, conditional
-from tests.test_report import CASES, job
 
 pytestmark = pytest.mark.slow
 

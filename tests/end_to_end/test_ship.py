@@ -84,9 +84,9 @@ def test_dataset_that_has_changed_has_another_digest(run_app: RunApp, tmp_path: 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("mlflow.register_model=cancer", "needs a model to register; add save_model=true"),
-        ("mlflow.register_model=a/b save_model=true", "must be a name without / and :; got 'a/b'"),
-        ("mlflow.register_model=cancer save_model=true mlflow=off", "switched off; leave out mlflow=off"),
+        ("mlflow.register_model=cancer", "needs a model to register, got cancer. Set save_model=true."),
+        ("mlflow.register_model=a/b save_model=true", "must be a name without / and :, got a/b."),
+        ("mlflow.register_model=cancer save_model=true mlflow=off", "needs MLflow, which is switched off"),
         ("mlflow.register_model=cancer save_model=true --multirun", "registers one model, and a search makes many"),
     ],
 )
@@ -95,7 +95,8 @@ def test_model_that_can_not_be_registered_is_refused_before_anything_runs(
 ) -> None:
     done = run_app("train.py", *arguments.split())
     assert done.returncode == 1
-    assert message in done.stderr and "Traceback" not in done.stderr
+    assert f"mlflow.register_model (hydra.callbacks.mlflow.register_model): {message}" in done.stderr
+    assert "Traceback" not in done.stderr
     assert not list(tmp_path.rglob("metrics.json")) and not (tmp_path / "mlflow.db").exists()
 
 

@@ -17,13 +17,17 @@ from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from hydra_plugins.hydra_optuna_async_sweeper._liveness import SILENCE
-from hydra_plugins.hydra_optuna_async_sweeper._queue import TrialQueue
-from hydra_plugins.hydra_optuna_async_sweeper._search import Search
-from hydra_plugins.hydra_optuna_async_sweeper._storage import open_storage
+from hydra_plugins.hydra_optuna_async_sweeper.search._queue import TrialQueue
+from hydra_plugins.hydra_optuna_async_sweeper.search._spec import Search
+from hydra_plugins.hydra_optuna_async_sweeper.storage._database import database_at
+from hydra_plugins.hydra_optuna_async_sweeper.storage._journal import Journal
+from hydra_plugins.hydra_optuna_async_sweeper.storage._storage import StudyStorage
+from hydra_plugins.hydra_search.files import JOURNAL
+from hydra_plugins.hydra_search.owner import SILENCE
 from tests.conftest import RunApp, StartApp, command, end_group, environment, wait_for
 from tests.postgresql import PASSWORD, PostgreSQLServer, can_not
 from tests.studies import finished, running, states, trials_of
+from tests.sweeps import made_up_search
 
 SEARCH = ("--multirun", "--config-name=asynchronous")
 PLAIN = (*SEARCH, "hydra.callbacks.mlflow.enabled=false")
@@ -35,11 +39,10 @@ StartOn = Callable[..., subprocess.Popen[str]]
 
 
 @contextmanager
-def opened(where: str | dict[str, str]) -> Iterator[BaseStorage]:
-    storage = open_storage(where)
+def opened(where: StudyStorage) -> Iterator[BaseStorage]:
+    storage = where.open()
     yield storage
-    impatient = getattr(storage, "impatient", storage)
-    if isinstance(backend := getattr(impatient, "_backend", None), RDBStorage):
+    if isinstance(backend := getattr(where.without_retry(storage), "_backend", None), RDBStorage):
         backend.remove_session()
         backend.engine.dispose()
 
@@ -174,7 +177,7 @@ def test_trial_of_a_killed_machine_is_put_back_after_its_silence(
     (lost,) = running(trials_of(study))
     assert (lost.number, lost.user_attrs["worker"]["host"]) == (0, "north") and south.poll() is None
     os.killpg(north.pid, signal.SIGKILL)
-    with opened(study if isinstance(study, str) else {"journal": str(study / "optuna_journal.log")}) as storage:
+    with opened(database_at(study) if isinstance(study, str) else Journal(study / JOURNAL)) as storage:
         beat = time.time() - SILENCE - 1  # as if we had waited for so long
         storage.set_trial_user_attr(lost._trial_id, "beat", beat)
     output = south.communicate(timeout=30)[0]
@@ -211,7 +214,7 @@ def test_machines_that_fill_the_queue_at_the_same_moment_keep_to_the_budget(
 ) -> None:
     url = postgresql.new_database()
     for name in map(str, range(5)):
-        with opened(url) as first, opened(url) as second:
+        with opened(database_at(url)) as first, opened(database_at(url)) as second:
             first.create_new_study([StudyDirection.MAXIMIZE], name)
             queues = [
                 TrialQueue(search_in(tmp_path / host, name, url), storage)
@@ -230,8 +233,4 @@ def fill_when_both_are_there(queue: TrialQueue, both: threading.Barrier) -> None
 
 def search_in(folder: Path, name: str, url: str) -> Search:
     folder.mkdir(exist_ok=True)
-    return Search(
-        study_name=name, storage=url, directions=("maximize",), n_trials=6, n_jobs=2, sweep_dir=str(folder),
-        sampler={}, pruner=None, space={}, fixed=(), bases={}, custom_search_space=None, points=(),
-        max_failure_rate=1.0, max_retries=1, deadline=None, target=None, report=False,
-    )  # fmt: skip
+    return made_up_search(folder, study_name=name, storage=database_at(url), n_trials=6)

@@ -1,0 +1,1 @@
+"""One sweep: settings checked, trials queued, workers launched and watched, results written."""

@@ -1,0 +1,143 @@
+"""Watches the study from the sweeper's process while the workers work, and the launcher that waits for them."""
+
+import _thread
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from enum import Enum
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from optuna.trial import TrialState
+
+from hydra_plugins.hydra_search.owner import Owner
+from hydra_plugins.hydra_search.trials import LOST
+
+from ._queue import owner_of, sweeper_of
+from ._stop import stop_reason
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+    from ._queue import TrialQueue
+    from ._spec import Search
+
+    Look = Callable[[Sequence[FrozenTrial]], None]
+
+log = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_LOOKS = 0.5
+SECONDS_TO_END = 5.0
+# After the last trial, or the last worker, launchers get so long to return.
+GRACE = 30.0
+
+
+class LauncherLeft(Exception):
+    """A launcher was interrupted that waited for workers of which none was left."""
+
+
+class Monitor:
+    """A thread of the sweeper, for the time of a `with` block: requeues stale trials, and shows all to the `looks`."""
+
+    def __init__(self, queue: "TrialQueue", *looks: "Look") -> None:
+        self._queue = queue
+        self._looks = looks
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="sweep-monitor", daemon=True)
+
+    def __enter__(self) -> "Monitor":
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._done.set()
+        self._thread.join(SECONDS_TO_END)  # it may be waiting for a database
+
+    def _loop(self) -> None:
+        while not self._done.wait(SECONDS_BETWEEN_LOOKS):
+            self._queue.requeue_stale()
+            trials = self._queue.trials()
+            for look in self._looks:
+                look(trials)
+
+
+class Vain(Enum):
+    """What a launcher may be waiting for in vain."""
+
+    DONE = "All trials are done, but the launcher does not return; leaving it."
+    ORPHANED = "All workers are gone, but the launcher waits for them; leaving it."
+
+
+class LauncherGuard:
+    """Interrupts a launcher that does not return: after the last trial, or when all of its workers have ended.
+
+    Slurm's, without accounting, waits for ever for a worker that was killed.
+    """
+
+    def __init__(self, search: "Search", interrupt: Callable[[], None] | None = None) -> None:
+        self._search = search
+        self._interrupt = interrupt or (lambda: _thread.interrupt_main(signal.SIGINT))
+        self._n_workers = 0  # of the launch that goes on
+        self._before: set[Owner] = set()
+        self._in_vain: Vain | None = None
+        self._since = 0.0
+        self._left_for: Vain | None = None
+
+    @contextmanager
+    def launching(self, trials: "Sequence[FrozenTrial]", n_workers: int) -> Iterator[None]:
+        """Guard the launcher that is called in the block; after the last trial the block just ends.
+
+        Args:
+            trials: of the study, before the launch.
+            n_workers: that are launched.
+
+        Raises:
+            LauncherLeft: it was interrupted because all of its workers have ended.
+        """
+        self._before, self._in_vain, self._left_for = own_workers(trials), None, None
+        self._n_workers = n_workers
+        try:
+            yield
+        except KeyboardInterrupt:
+            if self._left_for is None:
+                raise
+            if self._left_for is Vain.ORPHANED:
+                raise LauncherLeft("the launcher did not notice") from None
+        finally:
+            self._n_workers = 0
+
+    def look(self, trials: "Sequence[FrozenTrial]") -> None:
+        """Interrupt the launcher, once, if it has been waiting in vain for the time of grace."""
+        if not self._n_workers or self._left_for is not None:
+            return
+        reason = self._reason(trials)
+        if reason is not self._in_vain:
+            self._in_vain, self._since = reason, time.monotonic()
+        elif reason is not None and time.monotonic() - self._since > GRACE:
+            self._left_for = reason
+            log.warning(reason.value)
+            self._interrupt()
+
+    def _reason(self, trials: "Sequence[FrozenTrial]") -> Vain | None:
+        running = any(trial.state is TrialState.RUNNING for trial in trials)
+        if not running and stop_reason(trials, self._search) is not None:
+            return Vain.DONE
+        workers = own_workers(trials) - self._before
+        ended = len(workers) >= self._n_workers and not any(may_run(worker, trials) for worker in workers)
+        return Vain.ORPHANED if ended else None
+
+
+def own_workers(trials: "Sequence[FrozenTrial]") -> set[Owner]:
+    """Return the workers of this process's sweep that have ever taken one of these trials."""
+    owners = (owner_of(trial) for trial in trials if sweeper_of(trial) == Owner.me())
+    return {owner for owner in owners if owner is not None}
+
+
+def may_run(worker: Owner, trials: "Sequence[FrozenTrial]") -> bool:
+    """Tell whether the process runs; on another machine, whether its last trial was not lost."""
+    if worker.is_here():
+        return worker.is_alive()
+    return LOST not in [trial for trial in trials if owner_of(trial) == worker][-1].user_attrs

@@ -1,0 +1,113 @@
+"""How far the search is: a line that stays at the bottom of a terminal, or a plain line now and then in a log."""
+
+import os
+import sys
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, TextIO
+
+from hydra_plugins.hydra_search.trials import Outcome, best_trials, outcome_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from optuna.trial import FrozenTrial
+
+    from ._spec import Search
+
+SECONDS_BETWEEN_LINES = 10.0
+
+SAVE, RESTORE, WHOLE_SCREEN = "\x1b7", "\x1b8", "\x1b[r"
+
+
+class PlainProgress:
+    """Writes a line at most every ten seconds, and only if it says something new."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._last = time.monotonic()
+        self._said = ""
+
+    def show(self, line: str) -> None:
+        """Write the line if it is time."""
+        if line != self._said and time.monotonic() - self._last >= SECONDS_BETWEEN_LINES:
+            self._stream.write(f"{line}\n")
+            self._stream.flush()
+            self._said, self._last = line, time.monotonic()
+
+    def close(self) -> None:
+        """Leave what was written."""
+
+
+class TerminalProgress:
+    """Keeps the last line of the terminal for itself; everything else scrolls above it.
+
+    Jobs write to the terminal from processes of their own, so nothing that only redirects this process's output
+    would keep the line whole. The terminal's scrolling region does (DECSTBM, https://vt100.net/docs/vt510-rm/DECSTBM).
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._rows = 0
+
+    def show(self, line: str) -> None:
+        """Draw the line anew."""
+        size = os.get_terminal_size(self._stream.fileno())
+        if size.lines != self._rows:  # the first time, or the window has changed
+            self._rows = size.lines
+            # A cursor that stands on the last line must leave it before the line is taken.
+            self._stream.write(f"\n\x1b[1A{SAVE}\x1b[1;{size.lines - 1}r{RESTORE}")
+        self._draw(line[: size.columns - 1])
+
+    def close(self) -> None:
+        """Give the line back."""
+        if self._rows:
+            self._draw("")
+            self._stream.write(f"{SAVE}{WHOLE_SCREEN}{RESTORE}")
+            self._stream.flush()
+
+    def _draw(self, text: str) -> None:
+        self._stream.write(f"{SAVE}\x1b[{self._rows};1H\x1b[2K{text}{RESTORE}")
+        self._stream.flush()
+
+
+def progress_on(stream: TextIO) -> PlainProgress | TerminalProgress:
+    """Return what suits the stream."""
+    fits = stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    return TerminalProgress(stream) if fits else PlainProgress(stream)
+
+
+class Progress:
+    """Shows how far the search is, on standard error, which no job's result is read from."""
+
+    def __init__(self, search: "Search", over_before: int) -> None:
+        self._search = search
+        self._over_before = over_before
+        self._display = progress_on(sys.stderr)
+        self._started = time.monotonic()
+
+    def look(self, trials: "Sequence[FrozenTrial]") -> None:
+        """Show the study as it is now."""
+        self._display.show(progress_line(trials, self._search, time.monotonic() - self._started, self._over_before))
+
+    def close(self) -> None:
+        """Give the terminal's last line back."""
+        self._display.close()
+
+
+def progress_line(trials: "Sequence[FrozenTrial]", search: "Search", seconds: float, over_before: int) -> str:
+    """Say how many trials are done, pruned, failed, which value is the best, and how long the rest may take.
+
+    This sweep started so many `seconds` ago, when `over_before` trials were over.
+    """
+    count = Counter(outcome_of(trial, search.max_retries) for trial in trials)
+    done = count[Outcome.FINISHED] + count[Outcome.PRUNED] + count[Outcome.FAILED]
+    parts = [f"{done}/{search.n_trials} trials", f"{count[Outcome.RUNNING]} running"]
+    parts += [f"{count[outcome]} {outcome}" for outcome in (Outcome.PRUNED, Outcome.FAILED) if count[outcome]]
+    best = best_trials(trials, search.directions)
+    if best and len(search.directions) == 1:
+        parts.append(f"best {best[0].values[0]:.6g}")
+    new = done - over_before
+    if new > 0:
+        parts.append(f"about {seconds / new * (search.n_trials - done):.0f} s left")
+    return ", ".join(parts)

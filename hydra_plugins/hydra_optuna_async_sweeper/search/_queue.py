@@ -1,0 +1,195 @@
+"""The study as a queue of trials: filled to the budget, claimed one by one, requeued when their worker is lost."""
+
+import json
+import random
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from hydra_plugins.hydra_search.owner import Owner, owner_is_gone
+from hydra_plugins.hydra_search.results import load_result, mark_lost
+from hydra_plugins.hydra_search.trials import (
+    INTERRUPTED,
+    LOST,
+    RETRIES,
+    RETRY_OF,
+    WORKER,
+    Outcome,
+    directory_of,
+    outcome_of,
+)
+
+from .._upstream import trial_id
+from ._stop import stop_reason
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+
+    from ._spec import Search
+
+LOCK_FILE = ".queue.lock"
+LARGEST_CHUNK = 128  # trials that wait; every worker of a database reads them all
+FIXED = "fixed_params"  # the system attribute in which study.enqueue_trial keeps a trial's parameters
+
+
+class TrialQueue:
+    """The study's WAITING trials, shared by all workers of all sweeps."""
+
+    def __init__(self, search: "Search", storage: "BaseStorage") -> None:
+        self.search = search
+        self.storage = storage
+        self.study_id = storage.get_study_id_from_name(search.study_name)
+        self._lock = search.storage.queue_lock(Path(search.sweep_dir, LOCK_FILE))
+        self._claim_lock: AbstractContextManager[object] = (
+            nullcontext() if search.storage.claims_atomically else self._lock
+        )
+        self._closed: set[int] = set()
+
+    def trials(self, *states: TrialState) -> list[FrozenTrial]:
+        """Return the study's trials, by number; they are not to be changed."""
+        return self.storage.get_all_trials(self.study_id, deepcopy=False, states=states or None)
+
+    def claim(self) -> FrozenTrial | None:
+        """Take a waiting trial for this process; None if the search is to end, or all that is left is taken."""
+        # Read once: a database sends everything that is not finished, each time.
+        while stop_reason(trials := self.trials(), self.search) is None:
+            if self._requeue_forgotten(t for t in trials if trial_id(t) in self._closed and owner_of(t) == Owner.me()):
+                continue
+            waiting = [trial for trial in trials if trial.state is TrialState.WAITING]
+            if not waiting and self.fill() == 0:
+                return None
+            # In order; but very many workers that all tried the first one would get in each other's way.
+            crowd = max(1, min(len(waiting), self.search.n_jobs // 8))
+            start = random.randrange(crowd)  # noqa: S311  # spreads, nothing secret
+            for trial in waiting[start:] + waiting[:start]:
+                if self._take(trial):
+                    return trial
+        return None
+
+    def _take(self, trial: FrozenTrial) -> bool:
+        try:
+            with self._claim_lock:
+                if not self.storage.set_trial_state_values(trial_id(trial), TrialState.RUNNING):
+                    return False
+            worker = Owner.me().as_attribute() | {"sweeper": self.search.sweeper.as_attribute()}
+            self.storage.set_trial_user_attr(trial_id(trial), WORKER, worker)
+        except UpdateFinishedTrialError:
+            return False
+        return True
+
+    def note_closed(self, trial: FrozenTrial) -> None:
+        """Remember that this process has closed the trial: `claim` requeues it if a crashed server forgets that."""
+        self._closed.add(trial_id(trial))
+
+    def fill(self) -> int:
+        """Add waiting trials up to the budget, a few at a time, lost ones and the user's own first.
+
+        Returns:
+            how many trials are waiting now.
+        """
+        return self.search.storage.retry(self._fill)
+
+    def _fill(self) -> int:
+        # As a whole: a server that was restarted has forgotten the lock, so no call waits for it inside.
+        storage = self.search.storage.without_retry(self.storage)
+        with self._lock:
+            trials = storage.get_all_trials(self.study_id, deepcopy=False)
+            waiting = sum(trial.state is TrialState.WAITING for trial in trials)
+            if waiting:
+                return waiting
+            missing = self.search.n_trials - sum(not self._is_lost_for_now(trial) for trial in trials)
+            new = [*self._retries(trials), *self._enqueued(trials)][: max(missing, 0)]
+            chunk = max(8, min(2 * self.search.n_jobs, LARGEST_CHUNK))
+            new += [create_trial(state=TrialState.WAITING)] * max(0, min(missing, chunk) - len(new))
+            for trial in new:
+                storage.create_new_trial(self.study_id, template_trial=trial)
+            return len(new)
+
+    def _is_lost_for_now(self, trial: FrozenTrial) -> bool:
+        return outcome_of(trial, self.search.max_retries) is Outcome.LOST
+
+    def _retries(self, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+        again = {trial.user_attrs.get(RETRY_OF) for trial in trials}
+        lost = [trial for trial in trials if self._is_lost_for_now(trial) and trial.number not in again]
+        return [
+            _waiting_trial(
+                {**trial.system_attrs.get(FIXED, {}), **trial.params},  # it may have been lost between two parameters
+                retry_of=trial.number,
+                retries=int(trial.user_attrs.get(RETRIES, 0)) + (trial.user_attrs[LOST] != INTERRUPTED),
+            )
+            for trial in lost
+        ]
+
+    def _enqueued(self, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+        if not self.search.enqueued:
+            return []
+        known = {_as_text(trial.system_attrs[FIXED]) for trial in trials if FIXED in trial.system_attrs}
+        return [_waiting_trial(params) for params in self.search.enqueued if _as_text(params) not in known]
+
+    def requeue_stale(self) -> list[FrozenTrial]:
+        """Close the running trials whose process is gone; `fill` adds them again. Returns those."""
+        return [t for t in self.trials(TrialState.RUNNING) if self.is_stale(t) and self.requeue(t, "worker lost")]
+
+    def requeue_left(self) -> None:
+        """Close the running trials of this sweep's workers, which have all ended: a server forgot that they had."""
+        sweeper = self.search.sweeper
+        self._requeue_forgotten(trial for trial in self.trials() if sweeper_of(trial) == sweeper)
+
+    def _requeue_forgotten(self, trials: Iterable[FrozenTrial]) -> int:
+        left = [trial for trial in trials if trial.state is TrialState.RUNNING]
+        for trial in left:
+            self.requeue(trial, "its end was forgotten by the database")
+        return len(left)
+
+    def is_stale(self, trial: FrozenTrial) -> bool:
+        """Tell whether nobody works on this running trial any more."""
+        started = trial.datetime_start or datetime.now()  # as Optuna writes it
+        seconds = (datetime.now(started.tzinfo) - started).total_seconds()
+        return owner_is_gone(trial.user_attrs, seconds, time.time())
+
+    def requeue(self, trial: FrozenTrial, reason: str) -> bool:
+        """Close a running trial as lost, unless its job has left a result: then with that.
+
+        Returns:
+            whether it is to be tried again; not if it was closed by somebody else meanwhile.
+        """
+        try:
+            now = self.storage.get_trial(trial_id(trial))
+            directory = directory_of(now, self.search.sweep_dir)
+            values = load_result(directory)
+            if values is not None:
+                self.storage.set_trial_state_values(trial_id(trial), TrialState.COMPLETE, values)
+                return False
+            self.storage.set_trial_user_attr(trial_id(trial), LOST, reason)
+            closed = self.storage.set_trial_state_values(trial_id(trial), TrialState.FAIL)
+        except UpdateFinishedTrialError:
+            return False
+        mark_lost(directory, reason)
+        return closed
+
+
+def owner_of(trial: FrozenTrial) -> Owner | None:
+    """Return the process that took the trial; None before it has written so."""
+    worker = trial.user_attrs.get(WORKER)
+    return Owner.of_attribute(worker) if isinstance(worker, Mapping) else None
+
+
+def sweeper_of(trial: FrozenTrial) -> Owner | None:
+    """Return the process that started the trial's worker."""
+    worker = trial.user_attrs.get(WORKER)
+    sweeper = worker.get("sweeper") if isinstance(worker, Mapping) else None
+    return Owner.of_attribute(sweeper) if isinstance(sweeper, Mapping) else None
+
+
+def _waiting_trial(params: Mapping[str, object], **attributes: object) -> FrozenTrial:
+    return create_trial(state=TrialState.WAITING, system_attrs={FIXED: dict(params)}, user_attrs=attributes)
+
+
+def _as_text(params: Mapping[str, object]) -> str:
+    return json.dumps(params, sort_keys=True)

@@ -1,0 +1,202 @@
+"""What a search leaves behind: its best, logged and in optimization_results.yaml; the report; how to go on."""
+
+import logging
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig, OmegaConf
+
+from hydra_plugins.hydra_search.errors import shown
+from hydra_plugins.hydra_search.files import REPORT, RESULTS, write_aside
+from hydra_plugins.hydra_search.grammar import override_text
+from hydra_plugins.hydra_search.settings import read_setting
+from hydra_plugins.hydra_search.trials import best_trials, directory_of
+from hydra_plugins.hydra_search.urls import masked
+from hydra_plugins.hydra_search_report.report import SearchFacts, SpaceRow, write_report
+
+from ..space._parameter import stored_text
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+    from ..worker._sampler import Plain
+    from ._spec import Search
+
+log = logging.getLogger(__name__)
+
+STUDY_NAME = "hydra.sweeper.study_name"
+# Nobody looks more often, and a report takes at most a twentieth of the time.
+SECONDS_BETWEEN_REPORTS = 30.0
+SHARE = 20
+# Settings of a sweeper that make no difference to a single job: best.txt leaves out where they come from.
+OF_SEARCH_ONLY = ("study_name", "n_trials", "timeout", "storage", "params")
+
+
+def write_results(search: "Search", trials: "Sequence[FrozenTrial]") -> bool:
+    """Log the best trial, or the Pareto front, and write the results file. Returns False if no trial finished."""
+    ranked = best_trials(trials, search.directions)
+    if not ranked:
+        return False
+    content: dict[str, object] = {"name": "optuna"}
+    if len(search.directions) == 1:
+        best = ranked[0]
+        log.info(f"Best parameters: {best.params}")
+        log.info(f"Best value: {best.value}")
+        content |= {"best_params": best.params, "best_value": best.value, **_place_of(search, best)}
+    else:
+        log.info(f"Number of Pareto solutions: {len(ranked)}")
+        for trial in ranked:
+            log.info(f"    Values: {trial.values}, Params: {trial.params}")
+        content["solutions"] = [{"params": t.params, "values": t.values, **_place_of(search, t)} for t in ranked]
+    write_aside(Path(search.sweep_dir, RESULTS), OmegaConf.to_yaml(OmegaConf.create(content)))
+    return True
+
+
+def _place_of(search: "Search", trial: "FrozenTrial") -> dict[str, object]:
+    return {"best_trial": trial.number, "best_job_dir": str(directory_of(trial, search.sweep_dir))}
+
+
+def interpreter() -> str:
+    """Return how to call this Python: `python` where that is the one, else its path."""
+    return "python" if shutil.which("python") == sys.executable else sys.executable
+
+
+def resume_command(argv: Sequence[str], search: "Search", *, has_study_name: bool) -> str:
+    """Return the command that goes on with this study.
+
+    Args:
+        argv: the program's own arguments, itself first.
+        search: what was interrupted.
+        has_study_name: whether the application's config has a `study_name`; otherwise the sweeper's own is set.
+    """
+    given = [key for key in ("study_name", STUDY_NAME) if any(a.startswith(f"{key}=") for a in argv)]
+    fixed = {given[-1] if given else "study_name" if has_study_name else STUDY_NAME: search.study_name}
+    if Path(search.sweep_dir).name != search.study_name:  # it may have the time in its name
+        fixed["hydra.sweep.dir"] = search.sweep_dir
+    kept = [argument for argument in argv if argument.partition("=")[0] not in fixed]
+    return shlex.join([interpreter(), *kept, *(f"{key}={override_text(value)}" for key, value in fixed.items())])
+
+
+class NoReport:
+    """Stands for a report that is not wanted."""
+
+    def look(self, trials: "Sequence[FrozenTrial]") -> None:
+        """Write nothing."""
+
+    def finish(self, trials: "Sequence[FrozenTrial]", status: str) -> None:
+        """Write nothing."""
+
+
+class Report(NoReport):
+    """The files that hydra_search_report makes in the sweep directory."""
+
+    def __init__(self, facts: SearchFacts, directory: Path) -> None:
+        self.directory = directory
+        self.facts = facts
+        facts.save(directory)
+        self._due = time.monotonic() + SECONDS_BETWEEN_REPORTS
+        self._over = 0
+
+    def look(self, trials: "Sequence[FrozenTrial]") -> None:
+        """Write the report again if trials have ended since, and not too soon after the last time."""
+        over = sum(trial.state.is_finished() for trial in trials)
+        if time.monotonic() < self._due or over == self._over:
+            return
+        started = time.monotonic()
+        self._write(trials, "running")
+        self._over = over
+        self._due = time.monotonic() + max(SECONDS_BETWEEN_REPORTS, SHARE * (time.monotonic() - started))
+
+    def finish(self, trials: "Sequence[FrozenTrial]", status: str) -> None:
+        """Write the last report, and say where to look."""
+        if not any(trial.state.is_finished() or trial.datetime_start for trial in trials):
+            return
+        if self._write(trials, status):
+            log.info(f"Report: {self.facts.directory}/{REPORT}")
+        if self.facts.storage.endswith(".log") or "://" in self.facts.storage:
+            log.info(f"Look at the study: optuna-dashboard {shlex.quote(self.facts.storage)}")
+
+    def _write(self, trials: "Sequence[FrozenTrial]", status: str) -> bool:
+        try:
+            write_report(self.facts, trials, self.directory, status)
+        except Exception:  # a picture of the search is not worth the search
+            log.warning("The report could not be made.", exc_info=True)
+            return False
+        return True
+
+
+def report_of(search: "Search", config: DictConfig) -> NoReport:
+    """Return the report that the search asks for."""
+    return Report(_facts_of(search, config), Path(search.sweep_dir)) if search.report else NoReport()
+
+
+def _facts_of(search: "Search", config: DictConfig) -> SearchFacts:
+    sources, space, pruner = sources_of(config), space_rows(search), maker_text(search.pruner)
+    n_jobs = read_setting(config, "hydra.sweeper.n_jobs")
+    return SearchFacts(
+        study_name=search.study_name,
+        directions=search.directions,
+        metrics=search.metrics,
+        n_trials=search.n_trials,
+        n_jobs=search.n_jobs,
+        n_jobs_key=n_jobs.source if n_jobs else "hydra.sweeper.n_jobs",
+        directory=_as_typed(search.sweep_dir),
+        resume=masked(resume_command(sys.argv, search, has_study_name="study_name" in config)),
+        sampler=maker_text(search.sampler),
+        pruner=None if pruner == "NopPruner()" else pruner,
+        seed=int(str(search.sampler["seed"])) if search.sampler.get("seed") is not None else None,
+        choices=_fixed_choices(config, {row.key for row in space}),
+        space=space,
+        fixed=tuple(map(masked, search.fixed)),
+        search_keys=tuple(dict.fromkeys([*sources, *(key.partition(".")[0] for key in sources)])),
+        max_retries=search.max_retries,
+        storage=_as_typed(search.storage.shown),
+    ).with_surroundings(sys.argv, interpreter())
+
+
+def sources_of(config: DictConfig) -> list[str]:
+    """Return the application's keys from which the sweeper's settings come that no single job needs."""
+    settings = (read_setting(config, f"hydra.sweeper.{key}") for key in OF_SEARCH_ONLY)
+    return [setting.source for setting in settings if setting and setting.source != setting.name]
+
+
+def _fixed_choices(config: DictConfig, varied: Collection[str]) -> dict[str, str]:
+    chosen = [(str(group), option) for group, option in config.hydra.runtime.choices.items()]
+    return {
+        group: str(option)
+        for group, option in reversed(chosen)  # Hydra lists the last of the defaults list first
+        if option and not group.startswith("hydra/") and group not in varied
+    }
+
+
+def space_rows(search: "Search") -> tuple[SpaceRow, ...]:
+    """Return every parameter of the search space, by branch."""
+    return tuple(
+        SpaceRow(
+            key=parameter.config_key,
+            name=parameter.name,
+            written=", ".join(map(stored_text, parameter.branches))
+            if parameter.branches
+            else shown(parameter.domain.entry),
+            branch=path,
+        )
+        for path, parameter in search.space.walk()
+    )
+
+
+def maker_text(spec: "Plain | None") -> str:
+    """Write a sampler or a pruner: `TPESampler(seed=1)`, with the arguments that are set."""
+    if not spec:
+        return ""
+    arguments = [f"{key}={shown(value)}" for key, value in spec.items() if key != "_target_" and value is not None]
+    return f"{str(spec.get('_target_', '')).rpartition('.')[2]}({', '.join(arguments)})"
+
+
+def _as_typed(path: str) -> str:
+    here = Path.cwd()
+    return str(Path(path).relative_to(here)) if path.startswith(f"{here}/") else path

@@ -1,0 +1,217 @@
+"""What is searched: every setting read and checked before anything is made, as plain values for all processes."""
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+
+from hydra_plugins.hydra_search.errors import bad_input, one_line
+from hydra_plugins.hydra_search.jobs import Check, check_job, compose_job
+from hydra_plugins.hydra_search.owner import Owner
+from hydra_plugins.hydra_search.settings import (
+    Setting,
+    check_direction,
+    check_launcher,
+    check_settings,
+    nothing_to_vary,
+    plain,
+    read_command_line,
+    read_params,
+    read_setting,
+)
+
+from ..space._overrides import with_overrides
+from ..space._tree import Space, parse_space
+from ..storage._resolve import resolve_storage
+from ..storage._storage import StudyStorage
+from ..worker._job_config import Composer
+from ..worker._sampler import Plain, is_grid, load_custom_space, make_pruner, make_sampler
+
+if TYPE_CHECKING:
+    from hydra.core.config_loader import ConfigLoader
+
+    from ..config import OptunaAsyncSweeperConf
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Search:
+    """One sweep over one study. Two sweeps with the same study and storage share the work."""
+
+    study_name: str
+    storage: StudyStorage
+    directions: tuple[str, ...]
+    metrics: tuple[str, ...]  # the objectives' names, as many as directions
+    n_trials: int  # the study's total, counted over all sweeps
+    n_jobs: int
+    sweep_dir: str  # absolute
+    sampler: Plain
+    pruner: Plain | None
+    space: Space
+    fixed: tuple[str, ...]  # overrides that every job gets
+    composed: Mapping[tuple[str, ...], bytes]  # what was composed already, for the workers' `Composer`
+    custom_search_space: str | None
+    enqueued: tuple[Plain, ...]  # Optuna parameters of the trials to run first: the user's own, or a grid's
+    max_failure_rate: float
+    max_retries: int
+    deadline: float | None  # seconds since the epoch, after which no trial starts
+    target: float | None
+    report: bool  # whether to write report.html and the files that go with it
+    # the GPUs that are shared out among the workers: their names, none for those that a worker sees; None to leave it
+    devices: tuple[str, ...] | None = None
+    sweeper: Owner = field(default_factory=Owner.me)  # the process that started the workers: they leave when it is gone
+
+
+def prepare_search(
+    settings: "OptunaAsyncSweeperConf", config: DictConfig, loader: "ConfigLoader", check: Check | None = None
+) -> Search:
+    """Return the search that settings, configuration and command line describe; nothing is made. See ChecksSearch.
+
+    Raises:
+        BadInput: something can't be run as it is.
+    """
+    check_settings(config)
+    check_launcher(config)
+    check_direction(config, settings.metric)
+    sampler, pruner = cast("Plain", settings.sampler), cast("Plain | None", settings.pruner or None)
+    directions, sweep_dir = _names_of(settings.direction), Path(config.hydra.sweep.dir).absolute()
+    params, given = read_params(config), read_command_line(config, loader)
+    space, fixed = _space_of(params, given.values())
+    if not space.parameters and not settings.custom_search_space:
+        raise nothing_to_vary(params)
+    _check_makes("sampler", sampler, lambda: None if is_grid(sampler) else make_sampler(sampler))
+    _check_makes("pruner", pruner, lambda: make_pruner(pruner))
+    load_custom_space(settings.custom_search_space)
+    composer = Composer(loader, config)
+    _check_branches(config, loader, space, fixed, check, composer)
+    constant = {override.key_or_group for override in given.values() if not override.is_sweep_override()}
+    enqueued = [*first_trials(settings, space, config, constant), *_grid_of(sampler, space)]
+    n_trials = settings.n_trials
+    if is_grid(sampler):
+        n_trials = min(n_trials, len(enqueued))
+        log.info(f"Updating num of trials to {n_trials} due to using GridSampler.")
+    return Search(
+        study_name=settings.study_name or f"{config.hydra.job.name}-{time.strftime('%Y-%m-%d_%H-%M-%S')}",
+        storage=resolve_storage(settings.storage, sweep_dir, Path.cwd()),
+        directions=directions,
+        metrics=_metrics_of(settings.metric, len(directions)),
+        n_trials=n_trials,
+        n_jobs=settings.n_jobs,
+        sweep_dir=str(sweep_dir),
+        sampler=sampler,
+        pruner=pruner,
+        space=space,
+        fixed=tuple(fixed),
+        composed=composer.composed,
+        custom_search_space=settings.custom_search_space,
+        enqueued=tuple(enqueued),
+        max_failure_rate=settings.max_failure_rate,
+        max_retries=settings.max_retries,
+        deadline=_deadline_of(settings.timeout, config),
+        target=_target_of(settings.target, directions),
+        report=settings.report,
+        devices=_devices_of(settings.devices),
+    )
+
+
+def _space_of(params: Setting, given: Iterable[Override]) -> tuple[Space, list[str]]:
+    entries = params.value if isinstance(params.value, Mapping) else {}
+    left, fixed = with_overrides({str(key): value for key, value in entries.items()}, given)
+    return parse_space(left), fixed
+
+
+def _check_branches(
+    config: DictConfig,
+    loader: "ConfigLoader",
+    space: Space,
+    fixed: Sequence[str],
+    check: Check | None,
+    composer: Composer,
+) -> None:
+    written = {parameter.key: parameter.domain.entry for _, parameter in space.walk()}
+    for overrides in space.branches():
+        job = compose_job(config, loader, overrides, fixed, written, lambda all_of_job: composer.compose(all_of_job, 0))
+        check_job(job, check)
+
+
+def _check_makes(key: str, spec: Plain | None, make: Callable[[], object]) -> None:
+    try:
+        make()
+    except Exception as error:  # whatever Optuna raises for an argument, wrapped by Hydra
+        rule = f"can't be made ({one_line(error.__cause__ or error)})"
+        remedy = f"Correct hydra.sweeper.{key}, or choose another hydra/sweeper/{key}."
+        raise bad_input(f"hydra.sweeper.{key}", dict(spec or {}), rule, remedy) from error
+
+
+def first_trials(
+    settings: "OptunaAsyncSweeperConf", space: Space, config: DictConfig, constant: set[str]
+) -> list[dict[str, object]]:
+    """Return the parameters of the trials that the user wants first: `enqueue`, and the configuration's own values.
+
+    What the command line fixes, the keys `constant`, is no parameter.
+    """
+    listed = settings.enqueue or []
+    if not isinstance(listed, list):
+        raise bad_input("hydra.sweeper.enqueue", listed, "must be a list of points", "Write [{model.C: 1.0}].")
+    left = [{k: v for k, v in p.items() if k not in constant} if isinstance(p, Mapping) else p for p in listed]
+    trials = [space.point(values, f"hydra.sweeper.enqueue[{i}]") for i, values in enumerate(left)]
+    if settings.enqueue_defaults:
+        choices = config.hydra.runtime.choices
+        params, left_out = space.defaults(lambda key: choices.get(key) or plain(OmegaConf.select(config, key)))
+        if left_out:
+            log.info(f"The defaults of {', '.join(left_out)} are outside the search space and are drawn instead.")
+        trials.append(params)
+    return trials
+
+
+def _grid_of(sampler: Plain, space: Space) -> list[dict[str, object]]:
+    """Return the parameters of every trial of a grid, in an order that the seed decides; none for other samplers."""
+    if not is_grid(sampler):
+        return []
+    trials = space.grid()
+    random.Random(cast("int | None", sampler.get("seed"))).shuffle(trials)  # noqa: S311  # an order, no secret
+    return trials
+
+
+def _deadline_of(timeout: float | None, config: DictConfig) -> float | None:
+    if timeout is None:
+        return None
+    if timeout <= 0:
+        setting = read_setting(config, "hydra.sweeper.timeout") or Setting("hydra.sweeper.timeout", timeout)
+        remedy = f"Set {setting.source}=600 for ten minutes, or {setting.source}=null."
+        raise bad_input(setting.name, setting.value, "must be a number of seconds above 0", remedy)
+    return time.time() + timeout
+
+
+def _target_of(target: float | None, directions: Sequence[str]) -> float | None:
+    if target is not None and len(directions) > 1:
+        remedy = "Leave it null, and bound the search by n_trials or timeout."
+        raise bad_input("hydra.sweeper.target", target, "needs a single objective", remedy)
+    return target
+
+
+def _devices_of(devices: object) -> tuple[str, ...] | None:
+    """Return the GPUs to share out; none for those that each worker sees."""
+    if devices is None or devices == "auto":
+        return None if devices is None else ()
+    if not isinstance(devices, list) or not devices or any(isinstance(name, (bool, float)) for name in devices):
+        rule = "must be null, auto, or a list of GPUs"
+        raise bad_input("hydra.sweeper.devices", devices, rule, "Set hydra.sweeper.devices=auto, or =[0,1].")
+    return tuple(map(str, devices))
+
+
+def _names_of(value: object) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list) else (str(value),)
+
+
+def _metrics_of(metric: object, n_objectives: int) -> tuple[str, ...]:
+    if metric:
+        return _names_of(metric)
+    return ("value",) if n_objectives == 1 else tuple(f"value_{i}" for i in range(n_objectives))

@@ -1,0 +1,213 @@
+"""The sweep: open or resume the study, launch workers until nothing is left to do, and say what was found."""
+
+import logging
+import sys
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import optuna
+from hydra.core.plugins import Plugins
+from omegaconf import OmegaConf
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+
+from hydra_plugins.hydra_search.errors import CantStart, bad_input, shown
+from hydra_plugins.hydra_search.files import MULTIRUN
+from hydra_plugins.hydra_search.owner import Owner
+from hydra_plugins.hydra_search.settings import Setting, read_setting
+from hydra_plugins.hydra_search.signals import terminable
+from hydra_plugins.hydra_search.trials import Outcome, directory_of, outcome_of, over, reason_of
+
+from ..worker._job_config import item_context
+from ..worker._sampler import is_grid, make_sampler
+from ..worker._worker import Worker
+from ._monitor import LauncherGuard, Monitor, own_workers
+from ._progress import Progress
+from ._queue import TrialQueue
+from ._results import report_of, resume_command, write_results
+from ._stop import FAILURES, stop_reason
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hydra.core.utils import JobReturn
+    from hydra.types import HydraContext, TaskFunction
+    from omegaconf import DictConfig
+
+    from ._spec import Search
+
+log = logging.getLogger(__name__)
+
+# Workers that die at once, again and again, die of something that another launch won't cure.
+FRUITLESS_LAUNCHES = 5
+SECONDS_BETWEEN_LOOKS = 0.2
+SECONDS_FOR_WORKERS_TO_END = 5.0
+
+
+@dataclass
+class Sweep:
+    """One call of `--multirun`."""
+
+    search: "Search"
+    worker: Worker
+    queue: TrialQueue
+
+    @classmethod
+    def open(
+        cls, search: "Search", config: "DictConfig", hydra_context: "HydraContext", task_function: "TaskFunction"
+    ) -> "Sweep":
+        """Open or resume the study.
+
+        Raises:
+            BadInput: the study was begun with other directions.
+        """
+        sweep_dir = Path(search.sweep_dir)
+        sweep_dir.mkdir(parents=True, exist_ok=True)
+        if not (sweep_dir / MULTIRUN).exists():
+            OmegaConf.save(config, sweep_dir / MULTIRUN)
+        storage = search.storage.open()
+        optuna.logging.disable_default_handler()
+        study = optuna.create_study(
+            study_name=search.study_name,
+            storage=storage,
+            directions=[StudyDirection[direction.upper()] for direction in search.directions],
+            load_if_exists=True,
+        )
+        begun_with = tuple(direction.name.lower() for direction in study.directions)
+        if begun_with != search.directions:
+            setting = read_setting(config, "hydra.sweeper.direction") or Setting("hydra.sweeper.direction", None)
+            remedy = f"Set {setting.source}={shown(list(begun_with))}, or another study_name."
+            rule = f"the study {search.study_name!r} was begun with {shown(list(begun_with))}"
+            raise bad_input(setting.name, list(search.directions), rule, remedy)
+        log.info(f"Study name: {study.study_name}")
+        log.info(f"Storage: {search.storage.shown}")
+        sampler = "GridSampler" if is_grid(search.sampler) else type(make_sampler(search.sampler)).__name__
+        log.info(f"Sampler: {sampler}")
+        log.info(f"Directions: {list(search.directions)}")
+        return cls(search, Worker(search, config, hydra_context, task_function), TrialQueue(search, storage))
+
+    def run(self) -> None:
+        """Run the search to its end; say what was found, and exit with the status that it deserves."""
+        over_before = len(over(self.queue.trials(), self.search.max_retries))
+        if over_before:
+            log.info(f"Resuming with {over_before} finished trials of {self.search.n_trials}")
+        report = report_of(self.search, self.worker.config)
+        guard = LauncherGuard(self.search)
+        try:
+            with (
+                terminable(),
+                closing(Progress(self.search, over_before)) as progress,
+                Monitor(self.queue, progress.look, report.look, guard.look),
+            ):
+                self._launch_workers(guard)
+        except (KeyboardInterrupt, SystemExit) as left:
+            self._end_workers()
+            command = resume_command(sys.argv, self.search, has_study_name="study_name" in self.worker.config)
+            how = "stopped" if isinstance(getattr(left, "code", None), str) else "interrupted"
+            log.warning(f"{how.capitalize()}. To go on: {command}")
+            report.finish(self.queue.trials(), how)
+            raise
+        trials = self.queue.trials()
+        reason = stop_reason(trials, self.search)
+        found = write_results(self.search, trials)
+        report.finish(trials, f"ended by {reason}")
+        if reason == FAILURES:
+            self._fail_for_failures()
+        if not found:
+            raise SystemExit("No trial finished, so there is no best one.")
+        log.info(f"Ended by: {reason}")
+
+    def _launch_workers(self, guard: LauncherGuard) -> None:
+        """Launch workers, again for those that were lost, until the search is over."""
+        fruitless, before = 0, -1
+        while self._wait_for_work():
+            done = sum(trial.state.is_finished() for trial in self.queue.trials())
+            fruitless = fruitless + 1 if done == before else 0
+            before = done
+            error = self._launch(guard)
+            self.queue.requeue_stale()
+            if error and fruitless >= FRUITLESS_LAUNCHES:
+                raise self._ended_at_start(error)
+            if error:
+                reason = str(error).partition("\n")[0] or type(error).__name__
+                log.warning(f"A worker was lost ({reason}); its trial is requeued.")
+
+    def _wait_for_work(self) -> bool:
+        """Fill the queue, while need be wait for other sweeps' workers. Returns False when the search is over."""
+        while True:
+            running = self.queue.trials(TrialState.RUNNING)
+            goes_on = stop_reason(self.queue.trials(), self.search) is None
+            if goes_on and self.queue.fill() > 0:
+                return True
+            if not running:
+                return False
+            self.queue.requeue_stale()
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+
+    def _launch(self, guard: LauncherGuard) -> Exception | None:
+        """Launch the workers and wait for them. Returns what the launcher raised, if it did."""
+        launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=item_context(self.worker.hydra_context), task_function=self.worker, config=self.worker.config
+        )
+        # What the launcher says about its items would be taken for the trials.
+        logging.getLogger(type(launcher).__module__.rpartition(".")[0]).setLevel(logging.WARNING)
+        # A launcher may raise for a worker that died while the others go on.
+        missing = max(1, self.search.n_jobs - len(self._busy_workers()))
+        returns: Sequence[JobReturn] = []
+        try:
+            with guard.launching(self.queue.trials(), missing):
+                returns = launcher.launch([[] for _ in range(missing)], initial_job_idx=0)
+        except Exception as error:  # each launcher has its own for a dead worker
+            return error
+        try:
+            for worker in returns:
+                _ = worker.return_value  # raises what ended a worker
+        except CantStart as error:
+            if self._wait_for_work():
+                raise SystemExit(str(error)) from None
+            log.warning(str(error))  # others could
+        if returns:
+            self.queue.requeue_left()
+        return None
+
+    def _ended_at_start(self, error: Exception) -> SystemExit:
+        launcher = self.worker.config.hydra.runtime.choices.get("hydra/launcher")
+        reason = str(error).strip().rpartition("\n")[2]
+        return SystemExit(
+            f"hydra/launcher={launcher}: the workers end again and again before they have finished a trial "
+            f"({type(error).__name__}: {reason}). See that code, packages and configuration are there for them too, "
+            "and enough memory."
+        )
+
+    def _busy_workers(self) -> set[Owner]:
+        """Return the workers of this sweep that run a trial now."""
+        workers = own_workers(self.queue.trials(TrialState.RUNNING))
+        return {worker for worker in workers if not worker.is_here() or worker.is_alive()}
+
+    def _end_workers(self) -> None:
+        """End this sweep's workers, those that did not hear the signal too, and requeue what they were running."""
+        asked: set[Owner] = set()
+        deadline = time.monotonic() + SECONDS_FOR_WORKERS_TO_END
+        while time.monotonic() < deadline:
+            stale = self.queue.requeue_stale()
+            left = self._busy_workers()
+            if not stale and not left:
+                return
+            for worker in left - asked:  # once: they are requeueing their trials
+                worker.terminate()
+            asked |= left
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+
+    def _fail_for_failures(self) -> NoReturn:
+        trials, limit = self.queue.trials(TrialState.FAIL), self.search.max_retries
+        failed = [trial for trial in trials if outcome_of(trial, limit) is Outcome.FAILED]
+        last = failed[-1]
+        reason = reason_of(last) if "error" in last.user_attrs else f"{reason_of(last)}, and retried {limit} times"
+        raise SystemExit(
+            f"{len(failed)} trials failed, more than max_failure_rate={self.search.max_failure_rate} of "
+            f"n_trials={self.search.n_trials} allows. The last one, trial {last.number}: {reason}\n"
+            f"Its log: {directory_of(last, self.search.sweep_dir)}"
+        )

@@ -1,0 +1,63 @@
+"""What `hydra.sweeper.storage` says, checked: nothing, a URL, or a `_target_`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+from hydra_plugins.hydra_search.errors import bad_input
+from hydra_plugins.hydra_search.files import JOURNAL
+
+from ._database import SQLITE_FILE, Database, database_at
+from ._journal import Journal
+from ._storage import Custom, StudyStorage, Target
+
+KEY = "hydra.sweeper.storage"
+REMEDY = "Leave it null for a journal file in the sweep directory, or write sqlite:///study.db."
+
+
+def resolve_storage(value: object, sweep_dir: Path, base: Path) -> StudyStorage:
+    """Return where the study lives: the default filled in, relative paths made absolute. Nothing is made.
+
+    Args:
+        value: null, a URL, or a mapping with a `_target_` of optuna.storages.
+        sweep_dir: where the default journal stands.
+        base: what relative paths are relative to.
+
+    Raises:
+        BadInput: neither, a storage that only one process can see, or a database that does not let us in.
+    """
+    if value is None:
+        return Journal(sweep_dir / JOURNAL)
+    if isinstance(value, str):
+        return _reachable(database_at(_absolute_url(value, base)))
+    target = str(value.get("_target_", "")) if isinstance(value, Mapping) else ""
+    if not target.startswith("optuna.storages."):
+        raise bad_input(KEY, value, "must be null, a URL, or a _target_ of optuna.storages", REMEDY)
+    if target.endswith("InMemoryStorage"):
+        remedy = "Leave it null: a journal file in the sweep directory costs about as little."
+        raise bad_input(KEY, target, "a storage in memory can't be shared with the workers", remedy)
+    found = _absolute_paths(cast("Mapping[str, object]", value), base)
+    return _reachable(database_at(str(found.get("url")), found)) if target.endswith("RDBStorage") else Custom(found)
+
+
+def _reachable(database: Database) -> Database:
+    database.check_reachable(KEY)
+    return database
+
+
+def _absolute_url(url: str, base: Path) -> str:
+    if "://" not in url:
+        raise bad_input(KEY, url, "must be a database URL", REMEDY)
+    return SQLITE_FILE.sub(lambda found: f"{found[1]}{base / found[2]}", url, count=1)
+
+
+def _absolute_paths(target: Target, base: Path) -> Target:
+    found: dict[str, object] = {}
+    for key, value in target.items():
+        if isinstance(value, Mapping):
+            found[key] = _absolute_paths(value, base)
+        elif key == "file_path":
+            found[key] = str(base / str(value))
+        else:
+            found[key] = _absolute_url(value, base) if key == "url" and isinstance(value, str) else value
+    return found

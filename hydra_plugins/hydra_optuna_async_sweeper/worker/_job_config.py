@@ -1,0 +1,95 @@
+"""A job's configuration: composed once for each choice of config groups, then copied and updated.
+
+Composing takes Hydra about 65 ms, a copy with updates about 2 ms.
+"""
+
+import pickle
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.types import HydraContext
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from .._upstream import apply_values, copy_quickly
+
+if TYPE_CHECKING:
+    from hydra.core.config_loader import ConfigLoader
+
+NO_LOGGING = {"version": 1, "root": None, "disable_existing_loggers": False}
+
+
+class Composer:
+    """Makes the same configurations as `load_sweep_config`, faster after the first of each choice of config groups.
+
+    Args:
+        loader: composes a job's config.
+        config: the composed config of the sweep.
+        composed: pickled configs by their choices of config groups; a worker is given what the sweeper has composed.
+    """
+
+    def __init__(
+        self, loader: "ConfigLoader", config: DictConfig, composed: Mapping[tuple[str, ...], bytes] | None = None
+    ) -> None:
+        self._loader = loader
+        self._config = config
+        self.composed = dict(composed or {})
+
+    @cached_property
+    def _parser(self) -> OverridesParser:
+        return OverridesParser.create(config_loader=self._loader)
+
+    def compose(self, overrides: Sequence[str], number: int) -> DictConfig:
+        """Return the configuration of job `number` with these overrides, as a launcher would.
+
+        Raises:
+            HydraException: a key or a value that the configuration does not take.
+        """
+        parsed = self._parser.parse_overrides(list(overrides))
+        values = [override for override in parsed if self._is_value(override)]
+        groups = tuple(str(override.input_line) for override in parsed if not self._is_value(override))
+        if groups not in self.composed:
+            self.composed[groups] = pickle.dumps(self._loader.load_sweep_config(self._config, list(groups)))
+        job: DictConfig = pickle.loads(self.composed[groups])  # noqa: S301  # our own
+        apply_values(values, job)
+        # What stood in the cache of the sweep's config, `${now:...}` for example, is the same in every job.
+        OmegaConf.copy_cache(from_config=self._config, to_config=job)
+        with open_dict(job):
+            job.hydra.overrides.task = [override for override in overrides if not override.startswith("hydra.")]
+            job.hydra.job.id = str(number)
+            job.hydra.job.num = number
+        copy_quickly(job)
+        return job
+
+    def _is_value(self, override: Override) -> bool:
+        """Tell a plain `key=value` from what needs the defaults list: groups, packages, Hydra's own settings."""
+        plain = override.package is None and not override.is_hydra_override()
+        return plain and not self._loader.get_group_options(override.key_or_group)
+
+
+class ItemLoader:
+    """Stands for Hydra's loader in front of a launcher, which asks it for the configuration of each item.
+
+    An item is a worker. Nothing is composed: it needs the sweep's own configuration, and perhaps runs where the files
+    are not.
+    """
+
+    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: Sequence[str]) -> DictConfig:
+        """Return a copy of the sweep's configuration; overrides of items are not expected."""
+        item: DictConfig = pickle.loads(pickle.dumps(master_config))  # noqa: S301  # our own
+        OmegaConf.set_readonly(item.hydra, None)  # as in a job's configuration
+        # A worker makes no folder, neither where its node happened to start it nor one that is missing on its machine.
+        item.hydra.sweep.dir = item.hydra.sweep.subdir = "."
+        item.hydra.output_subdir = None
+        item.hydra.job_logging = NO_LOGGING
+        copy_quickly(item)
+        return item
+
+
+def item_context(context: HydraContext) -> HydraContext:
+    """Return the context for a launcher of workers: no callback sees them."""
+    loader = cast("ConfigLoader", ItemLoader())  # the only method that launchers call
+    no_callbacks = type(context.callbacks)()
+    return HydraContext(loader, no_callbacks, execution_whitelist=context.execution_whitelist)

@@ -1,0 +1,170 @@
+"""One claimed trial: its parameters suggested, its job composed and run by Hydra, its end written into the study."""
+
+import logging
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobReturn, JobStatus, run_job
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+from optuna import Study, Trial, TrialPruned
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, TrialState
+
+from hydra_plugins import hydra_trial
+from hydra_plugins.hydra_search.errors import InvalidObjective
+from hydra_plugins.hydra_search.grammar import override_text
+from hydra_plugins.hydra_search.owner import SECONDS_BETWEEN_BEATS, every
+from hydra_plugins.hydra_search.results import forget_result, objective_values, save_result
+from hydra_plugins.hydra_search.trials import BEAT, ERROR, INTERRUPTED, JOB_DIR
+from hydra_plugins.hydra_search.urls import masked
+
+from .._upstream import returned, trial_id
+from ._job_config import Composer
+from ._sampler import Samplers, load_custom_space, make_pruner
+
+if TYPE_CHECKING:
+    from hydra.types import TaskFunction
+    from omegaconf import DictConfig
+
+    from ..search._queue import TrialQueue
+    from ._worker import Worker
+
+log = logging.getLogger(__name__)
+
+LONGEST_ERROR = 2000  # characters of a failed trial's reason in the study
+
+
+class Pruned(hydra_trial.TrialPruned, TrialPruned):
+    """The pruner has seen enough; caught as Optuna's exception or as ours."""
+
+
+class NoJob(Exception):
+    """The trial's parameters can't be had."""
+
+
+@dataclass
+class Task:
+    """The user's function as Hydra runs it. What it returns is checked once, and outlives this process from here on."""
+
+    function: "TaskFunction"
+    n_objectives: int
+    values: tuple[float, ...] = ()
+
+    def __call__(self, config: "DictConfig") -> object:
+        """Run the job. Raises InvalidObjective for a result that can't be compared: the job has failed."""
+        result: object = self.function(config)
+        self.values = objective_values(result, self.n_objectives)
+        save_result(Path(HydraConfig.get().runtime.output_dir), self.values)
+        return result
+
+
+@dataclass
+class Reporter:
+    """Hands intermediate values to the study, and ends the job when the pruner says so."""
+
+    trial: Trial
+
+    def __call__(self, value: float, step: int) -> None:
+        """Report one value. With several objectives there is nothing to prune by."""
+        if len(self.trial.study.directions) > 1:
+            return
+        self.trial.report(value, step)
+        if self.trial.should_prune():
+            raise Pruned(f"pruned at step {step} with {value:g}")
+
+
+class TrialRunner:
+    """Runs claimed trials as Hydra jobs."""
+
+    def __init__(self, worker: "Worker", queue: "TrialQueue") -> None:
+        self.search, self.config, self.hydra_context = worker.search, worker.config, worker.hydra_context
+        self.task_function, self.queue, self.storage = worker.task_function, queue, queue.storage
+        everywhere = {parameter.name: parameter.domain.distribution for parameter in self.search.space.parameters}
+        self.samplers = Samplers(self.search.sampler, everywhere)
+        self.pruner = make_pruner(self.search.pruner)
+        self.composer = Composer(self.hydra_context.config_loader, self.config, self.search.composed)
+        self.extend = load_custom_space(self.search.custom_search_space)
+
+    def run(self, claimed: FrozenTrial) -> None:
+        """Take one claimed trial to its end. Every way out closes it: complete, pruned, failed, or requeued."""
+        closed = False
+        try:
+            with every(SECONDS_BETWEEN_BEATS, lambda: self._beat(claimed), "trial-heartbeat"):
+                self._run(self._ask(claimed))
+            closed = True
+        except UpdateFinishedTrialError:
+            closed = True
+            log.warning(f"Trial {claimed.number} was given up as lost and is run again elsewhere.")
+        finally:
+            if not closed:
+                self.queue.requeue(claimed, INTERRUPTED)
+
+    def _ask(self, claimed: FrozenTrial) -> Trial:
+        sampler = self.samplers.of_trial(claimed.number)
+        study = Study(self.search.study_name, self.storage, sampler, self.pruner)
+        return Trial(study, trial_id(claimed))
+
+    def _run(self, trial: Trial) -> None:
+        task = Task(self.task_function, len(self.search.directions))
+        try:
+            job = self._job(trial, task)
+        except (NoJob, HydraException, OmegaConfBaseException) as error:
+            self._fail(trial, f"no job can be composed: {error}")
+            return
+        if job.status is JobStatus.COMPLETED:
+            self._close(trial, list(task.values))
+            return
+        result = returned(job)
+        if isinstance(result, TrialPruned):
+            self._close(trial, state=TrialState.PRUNED)
+        else:
+            named = "" if isinstance(result, InvalidObjective) else f"{type(result).__name__}: "
+            self._fail(trial, f"{named}{result}")
+
+    def _job(self, trial: Trial, task: Task) -> JobReturn:
+        overrides = [*self.search.space.suggest(trial), *self.search.fixed, *self._custom_overrides(trial)]
+        log.info(masked(f"\t#{trial.number} : {' '.join(overrides)}"))
+        job = self.composer.compose(overrides, trial.number)
+        subdir = str(job.hydra.sweep.subdir)
+        if subdir != str(trial.number):
+            trial.set_user_attr(JOB_DIR, subdir)
+        forget_result(Path(self.search.sweep_dir, subdir))  # of a search that is not in this study any more
+        with hydra_trial.running(trial), hydra_trial.listening(Reporter(trial)):
+            return run_job(
+                task_function=task,
+                config=job,
+                job_dir_key="hydra.sweep.dir",
+                job_subdir_key="hydra.sweep.subdir",
+                hydra_context=self.hydra_context,
+            )
+
+    def _custom_overrides(self, trial: Trial) -> list[str]:
+        """Return an override for each parameter that the user's `custom_search_space` suggests."""
+        if self.extend is None:
+            return []
+        known = set(trial.params)
+        try:
+            self.extend(self.config, trial)
+        except Exception as error:  # the user's code: this trial fails, as for an error in its job
+            raise NoJob(f"custom_search_space: {type(error).__name__}: {error}") from error
+        return [f"{name}={override_text(value)}" for name, value in trial.params.items() if name not in known]
+
+    def _close(self, trial: Trial, values: list[float] | None = None, state: TrialState | None = None) -> None:
+        try:
+            trial.study.tell(trial, values, state)
+        except ValueError as error:  # the values have been checked, so it is no longer running
+            raise UpdateFinishedTrialError(str(error)) from error
+
+    def _fail(self, trial: Trial, reason: str) -> None:
+        log.error(f"Trial {trial.number} failed: {reason}")
+        trial.set_user_attr(ERROR, reason[:LONGEST_ERROR])
+        self._close(trial, state=TrialState.FAIL)
+
+    def _beat(self, trial: FrozenTrial) -> None:
+        with suppress(UpdateFinishedTrialError):  # it ends, or was taken for lost, this very moment
+            self.storage.set_trial_user_attr(trial_id(trial), BEAT, time.time())

@@ -1,0 +1,54 @@
+"""What can go wrong with a search, as one tree, and the one form of every message."""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+
+
+class SearchError(Exception):
+    """Something that a person can mend; told in one message, without a traceback."""
+
+
+class BadInput(SearchError, ValueError):
+    """What the user wrote can't be run. The message names the key, the rule, the value received and the remedy."""
+
+
+class InvalidObjective(SearchError, ValueError):
+    """A job returned something that can't be compared with other trials."""
+
+
+class CantStart(SearchError):
+    """A worker can't reach the study, the sweep directory or the tracking store. The message says which and where."""
+
+
+class DatabaseGone(SearchError):
+    """The study's database server has not come back in time."""
+
+
+def bad_input(key: str, value: object, rule: str, remedy: str) -> BadInput:
+    """Phrase the message in the one form that all checks share."""
+    return BadInput(f"{key}: {rule}, got {shown(value)}. {remedy}")
+
+
+def shown(value: object) -> str:
+    """Write a value as in YAML, on one line."""
+    if value is None or value == "":
+        return "null" if value is None else "an empty string"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {shown(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(shown(item) for item in value) + "]"
+    return str(value)
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return "Did you mean ...?" for the nearest known name, else the list of them."""
+    names = sorted(known)
+    near = get_close_matches(name.lower(), names, n=1)
+    return f"Did you mean {near[0]}?" if near else f"Known: {', '.join(names) or 'none'}."
+
+
+def one_line(error: object) -> str:
+    """Return the text of an error without its line ends."""
+    return " ".join(str(error).split())

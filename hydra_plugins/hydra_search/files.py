@@ -1,0 +1,36 @@
+"""The files by which processes tell each other something: their names, and how they are written."""
+
+import os
+import threading
+from pathlib import Path
+
+# of the sweep directory
+MULTIRUN = "multirun.yaml"  # Hydra's own name
+JOURNAL = "optuna_journal.log"
+RESULTS = "optimization_results.yaml"  # the name that hydra-optuna-sweeper has made known
+SEARCH_FACTS = ".search.json"
+SEARCH_RECORD = ".mlflow_search.json"
+REPORT, TABLE, SUMMARY, BEST = "report.html", "trials.csv", "summary.md", "best.txt"
+
+# of a job's directory
+RESULT = ".result.json"
+LOST = ".lost"
+JOB_RECORD = ".mlflow_run.json"
+OF_JOB = (RESULT, LOST, JOB_RECORD)
+METRICS, DATASET = "metrics.json", "dataset.json"
+MODEL, EXAMPLE = "model.joblib", "input_example.parquet"
+
+
+def write_aside(path: Path, text: str) -> None:
+    """Write the file under another name and rename it, so that a reader never sees half of it.
+
+    Two threads, and two processes, may do so at once: one of them is the last.
+    """
+    aside = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
+    if not aside.name.startswith("."):
+        aside = aside.with_name(f".{aside.name}")
+    try:
+        aside.write_text(text, encoding="utf-8", newline="")
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)

@@ -1,0 +1,148 @@
+"""A job of a search, composed as a launcher would before anything runs, and shown to the application's own check.
+
+Also what plugins ask one another before the first job: a sweeper for its search, a callback for its worker.
+"""
+
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Protocol, runtime_checkable
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, InstantiationException
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from .errors import BadInput, bad_input, one_line, suggestion
+
+Check = Callable[[DictConfig], None]
+Compose = Callable[[list[str]], DictConfig]
+
+
+@runtime_checkable
+class ChecksSearch(Protocol):
+    """A sweeper class that checks its own search before other callbacks start. The preflight callback asks for it."""
+
+    def check_search(self, config: DictConfig, loader: ConfigLoader, check: Check | None) -> None:
+        """Refuse, by BadInput, what can't be run. Nothing is made. Called on the class, before there is a sweeper.
+
+        Args:
+            config: the composed config of the sweep, with its hydra node.
+            loader: composes a job's config.
+            check: the application's own check of a job's config.
+        """
+
+
+@runtime_checkable
+class ChecksWorker(Protocol):
+    """A callback that wants to look around in each worker process before its first trial."""
+
+    def on_worker_start(self) -> None:
+        """Refuse, by ValueError, a machine from which the worker does not see what the callback needs."""
+
+
+def compose_job(
+    config: DictConfig,
+    loader: ConfigLoader,
+    lines: Sequence[str],
+    fixed: Sequence[str],
+    written: Mapping[str, object],
+    compose: Compose | None = None,
+) -> DictConfig:
+    """Compose the config of the first job with these overrides, hydra's node included.
+
+    Args:
+        config: the composed config of the sweep.
+        loader: composes a job's config, as for the launchers.
+        lines: `key=value` of each swept key.
+        fixed: overrides that every job has.
+        written: what the space says of each swept key, for the message.
+        compose: a quicker way to the same config than the loader's.
+
+    Raises:
+        BadInput: a key is unknown, or the config does not take the value.
+    """
+    try:
+        every = [*lines, *fixed]
+        job = compose(every) if compose else loader.load_sweep_config(config, every)
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        raise _unknown_key(config, loader, lines, fixed, written) or BadInput(
+            f"{' '.join(lines)}: no job can be composed with this. {_one_line(error)}"
+        ) from error
+    with open_dict(job):
+        job.hydra.job.num, job.hydra.job.id = 0, "0"
+    return job
+
+
+def check_job(config: DictConfig, check: Check | None) -> None:
+    """Call the application's check on a job's config, given as the task function would get it, without hydra's node.
+
+    Raises:
+        BadInput: the check refuses the config.
+    """
+    if check is None:
+        return
+    with _as_current_job(config):
+        task_config = copy.deepcopy(config)
+        with open_dict(task_config):
+            task_config.pop("hydra", None)
+        try:
+            check(task_config)
+        except BadInput:
+            raise
+        except InstantiationException as error:
+            raise BadInput(_one_line(error.__cause__ or error)) from error
+        except (ValueError, OSError, HydraException, OmegaConfBaseException) as error:
+            raise BadInput(_one_line(error)) from error
+
+
+def _unknown_key(
+    config: DictConfig, loader: ConfigLoader, lines: Sequence[str], fixed: Sequence[str], written: Mapping[str, object]
+) -> BadInput | None:
+    """Find the entry whose key the job's config lacks, by composing the job without the entries that aren't groups."""
+    names = {line.partition("=")[0]: line for line in lines}
+    chosen = [line for key, line in names.items() if loader.get_group_options(key.lstrip("+").partition("@")[0])]
+    try:
+        job = loader.load_sweep_config(config, [*chosen, *fixed])
+    except (HydraException, OmegaConfBaseException, ValueError):
+        return None
+    with open_dict(job):
+        job.pop("hydra")
+    known = set(_keys(OmegaConf.to_container(job, resolve=False)))
+    for key, line in names.items():
+        if line not in chosen and "@" not in key and not key.startswith("+") and key not in known:
+            rule = f"unknown config key{' with ' + ' '.join(chosen) if chosen else ''}"
+            beside = {name for name in known if name.split(".")[0] == key.split(".")[0]}
+            remedy = suggestion(key, beside or known)
+            remedy += " Every option of a swept group must have the key." if chosen else ""
+            return bad_input(key, written.get(key, line), rule, remedy)
+    return None
+
+
+def _keys(config: object, prefix: str = "") -> Iterator[str]:
+    """Yield every dotted key below a plain config, containers before their items."""
+    items = config.items() if isinstance(config, Mapping) else enumerate(config) if isinstance(config, list) else ()
+    for key, value in items:
+        yield f"{prefix}{key}"
+        yield from _keys(value, f"{prefix}{key}.")
+
+
+@contextmanager
+def _as_current_job(config: DictConfig) -> Iterator[None]:
+    """Let `${hydra:...}` resolve as in the job."""
+    current = HydraConfig.instance().cfg
+    HydraConfig.instance().set_config(config)
+    try:
+        yield
+    finally:
+        HydraConfig.instance().cfg = current
+
+
+def _one_line(error: BaseException) -> str:
+    parts = [str(error)]
+    if isinstance(error, HydraException) and isinstance(error.__cause__, OmegaConfBaseException):
+        parts.append(str(error.__cause__))
+    if not isinstance(error, (ValueError, OSError, HydraException, OmegaConfBaseException)):
+        parts.insert(0, f"{type(error).__name__}:")
+    return one_line(" ".join(parts))

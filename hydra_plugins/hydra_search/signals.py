@@ -1,0 +1,63 @@
+"""SIGTERM ends a search, or a worker, as Ctrl-C does: what runs is requeued."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+from typing import NoReturn
+
+Handler = Callable[[int, FrameType | None], object]
+
+
+class Terminated(SystemExit):
+    """A signal has come that asks to end."""
+
+    def __init__(self, number: int, theirs: Handler | None = None) -> None:
+        super().__init__(128 + number)
+        self.number = number
+        self._theirs = theirs
+
+    def hand_on(self) -> None:
+        """Let the launcher do what it does for this signal: submitit queues the worker again, or tells why not."""
+        if self._theirs:
+            self._theirs(self.number, None)
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Turn SIGTERM into `Terminated` inside the block. Blocks may stand in one another."""
+    with ExitStack() as restored:
+        if threading.current_thread() is threading.main_thread():
+            _handle(signal.SIGTERM, _leave, restored)
+        yield
+
+
+@contextmanager
+def terminable_worker() -> Iterator[None]:
+    """Turn SIGTERM, and the signal by which submitit hears of the end of a job's time, into `Terminated`.
+
+    For a process that is nothing but a worker: submitit's own handler only notes SIGTERM, and its other one must be
+    asked when the worker has left its trial.
+    """
+    with terminable(), ExitStack() as restored:
+        preemption = getattr(signal, f"SIG{os.environ.get('SUBMITIT_PREEMPT_SIGNAL', 'USR2')}")
+        theirs = signal.getsignal(preemption)
+        if callable(theirs) and threading.current_thread() is threading.main_thread():
+
+            def leave_to_them(number: int, _: FrameType | None) -> NoReturn:
+                raise Terminated(number, theirs)
+
+            _handle(preemption, leave_to_them, restored)
+        yield
+
+
+def _handle(number: int, handler: Handler, restored: ExitStack) -> None:
+    before = signal.signal(number, handler)
+    # None: a handler that was not set from Python can't be set again
+    restored.callback(signal.signal, number, signal.SIG_DFL if before is None else before)
+
+
+def _leave(number: int, _: FrameType | None) -> NoReturn:
+    raise Terminated(number)

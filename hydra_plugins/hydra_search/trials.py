@@ -1,0 +1,112 @@
+"""How a trial ended, which trials count, which are the best. Sweeper, report and tracking callback all ask here."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+# User attributes of a trial.
+WORKER = "worker"  # who runs it, with `sweeper`, who started that worker
+BEAT = "beat"  # the worker's last sign of life, seconds since the epoch
+LOST = "lost"  # why it ended without a result
+ERROR = "error"  # why its job failed
+RETRY_OF, RETRIES = "retry_of", "retries"  # the lost trial that it repeats, and how many repetitions that makes
+JOB_DIR = "job_dir"  # the job's directory in the sweep's, if that is not the trial's number
+
+# The reason of a lost trial that nobody is to blame for: it is no retry to run it again.
+INTERRUPTED = "interrupted"
+
+MAXIMIZE, MINIMIZE = "maximize", "minimize"
+
+_Item = TypeVar("_Item")
+
+
+class Outcome(StrEnum):
+    """The states of a trial as a person sees them, in the order of its life."""
+
+    FINISHED = "finished"
+    PRUNED = "pruned"
+    FAILED = "failed"
+    LOST = "lost"  # without a result, and requeued: it counts for nothing
+    RUNNING = "running"
+    WAITING = "waiting"
+
+
+def outcome_of(trial: "FrozenTrial", max_retries: int) -> Outcome:
+    """Return how the trial ended, or how far it is.
+
+    A trial that was lost is requeued until it has been tried again `max_retries` times; the last one has failed.
+    """
+    name = trial.state.name
+    if name == "FAIL":
+        return Outcome.LOST if _is_requeued(trial.user_attrs, max_retries) else Outcome.FAILED
+    return Outcome.FINISHED if name == "COMPLETE" else Outcome[name]
+
+
+def _is_requeued(attributes: Mapping[str, object], max_retries: int) -> bool:
+    reason = attributes.get(LOST)
+    if reason is None:
+        return False
+    return reason == INTERRUPTED or int(str(attributes.get(RETRIES, 0))) < max_retries
+
+
+def is_over(trial: "FrozenTrial", max_retries: int) -> bool:
+    """Tell whether the trial has ended for good: it counts for the budget."""
+    return outcome_of(trial, max_retries) in (Outcome.FINISHED, Outcome.PRUNED, Outcome.FAILED)
+
+
+def over(trials: Iterable["FrozenTrial"], max_retries: int) -> list["FrozenTrial"]:
+    """Return the trials that count for the budget."""
+    return [trial for trial in trials if is_over(trial, max_retries)]
+
+
+def finished(trials: Iterable["FrozenTrial"]) -> list["FrozenTrial"]:
+    """Return the trials that finished with values."""
+    return [trial for trial in trials if trial.state.name == "COMPLETE" and trial.values]
+
+
+def reason_of(trial: "FrozenTrial") -> str:
+    """Return why a trial failed or was lost, empty for others."""
+    return str(trial.user_attrs.get(ERROR) or trial.user_attrs.get(LOST) or "")
+
+
+def directory_of(trial: "FrozenTrial", sweep_dir: Path | str = "") -> Path:
+    """Return where the trial's job writes: below the sweep directory, under its number unless its worker noted else."""
+    return Path(sweep_dir, str(trial.user_attrs.get(JOB_DIR, trial.number)))
+
+
+def best_trials(trials: Iterable["FrozenTrial"], directions: Sequence[str]) -> list["FrozenTrial"]:
+    """Return the finished trials, best first and the earlier of equals first; for several objectives, the front."""
+    return best_first(finished(trials), lambda trial: trial.values, directions)
+
+
+def best_first(
+    items: Iterable[_Item], values_of: Callable[[_Item], Sequence[float]], directions: Sequence[str]
+) -> list[_Item]:
+    """Return the items, best first and the earlier of equals first; for several objectives, the Pareto front.
+
+    The front is in the order of the items: those that no other beats, that is: at least equals in every objective and
+    beats in one.
+
+    Args:
+        items: in the order in which they came.
+        values_of: returns an item's objective values, as many as there are directions.
+        directions: `maximize` or `minimize`, for each objective.
+    """
+    signs = [-1.0 if direction == MAXIMIZE else 1.0 for direction in directions]
+    losses = [(tuple(s * v for s, v in zip(signs, values_of(item), strict=True)), item) for item in items]
+    ranked = sorted(losses, key=lambda pair: pair[0])
+    if len(signs) == 1:
+        return [item for _, item in ranked]
+    front: dict[tuple[float, ...], None] = {}
+    for loss, _ in ranked:  # whoever beats it comes before it
+        if loss not in front and not any(_dominates(other, loss) for other in front):
+            front[loss] = None
+    return [item for loss, item in losses if loss in front]
+
+
+def _dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return one != other and all(a <= b for a, b in zip(one, other, strict=True))

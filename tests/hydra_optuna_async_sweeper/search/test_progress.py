@@ -1,0 +1,76 @@
+import os
+import pty
+
+import pytest
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from hydra_plugins.hydra_optuna_async_sweeper.search import _progress
+from hydra_plugins.hydra_optuna_async_sweeper.search._spec import Search
+from tests.sweeps import made_up_search
+
+
+def search(direction: str = "maximize") -> Search:
+    return made_up_search(n_trials=10, directions=(direction,), max_retries=3)
+
+
+def trials() -> list[FrozenTrial]:
+    return [
+        create_trial(state=TrialState.COMPLETE, value=0.5),
+        create_trial(state=TrialState.COMPLETE, value=0.75),
+        create_trial(state=TrialState.PRUNED, value=0.9),
+        create_trial(state=TrialState.FAIL),
+        create_trial(state=TrialState.FAIL, user_attrs={"lost": "worker lost"}),
+        create_trial(state=TrialState.RUNNING),
+        create_trial(state=TrialState.WAITING),
+    ]
+
+
+def test_line_counts_what_counts_and_leaves_lost_trials_out() -> None:
+    line = _progress.progress_line(trials(), search(), seconds=8.0, over_before=0)
+    assert line == "4/10 trials, 1 running, 1 pruned, 1 failed, best 0.75, about 12 s left"
+
+
+def test_best_of_a_minimization_is_the_smallest() -> None:
+    assert "best 0.5," in _progress.progress_line(trials(), search(direction="minimize"), 8.0, 0)
+
+
+def test_time_left_is_reckoned_from_this_sweep_alone() -> None:
+    line = _progress.progress_line(trials(), search(), seconds=8.0, over_before=2)
+    assert line.endswith("about 24 s left")
+    assert "left" not in _progress.progress_line(trials(), search(), seconds=8.0, over_before=4)
+
+
+def test_nothing_finished_yet_is_said_without_best_or_time() -> None:
+    assert _progress.progress_line([], search(), 1.0, 0) == "0/10 trials, 0 running"
+
+
+@pytest.fixture
+def terminal() -> tuple[int, int]:
+    return pty.openpty()
+
+
+def test_line_of_a_terminal_is_drawn_on_its_last_row_and_given_back(
+    terminal: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    reader, writer = terminal
+    import fcntl
+    import struct
+    import termios
+
+    fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 20, 30, 0, 0))
+    with os.fdopen(writer, "w") as stream:
+        progress = _progress.progress_on(stream)
+        progress.show("x" * 50)
+        progress.close()
+        written = ""
+        while not written.endswith("\x1b[r\x1b8"):
+            written += os.read(reader, 10000).decode()
+    os.close(reader)
+    assert "\x1b[1;19r" in written and f"\x1b[20;1H\x1b[2K{'x' * 29}\x1b8" in written
+    assert written.endswith("\x1b7\x1b[r\x1b8"), "the scrolling region must be the whole screen again"
+
+
+def test_log_file_gets_plain_lines(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with (tmp_path_factory.mktemp("log") / "out").open("w") as stream:
+        assert isinstance(_progress.progress_on(stream), _progress.PlainProgress)

@@ -1,0 +1,131 @@
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from optuna import Study, Trial
+from optuna.trial import FrozenTrial, TrialState
+
+from hydra_plugins.hydra_optuna_async_sweeper.search._queue import FIXED, TrialQueue
+from hydra_plugins.hydra_optuna_async_sweeper.search._spec import Search
+from hydra_plugins.hydra_optuna_async_sweeper.storage._database import database_at
+from hydra_plugins.hydra_search.results import is_marked_lost, save_result
+from hydra_plugins.hydra_search.trials import INTERRUPTED
+from tests.sweeps import made_up_search, queue_of
+
+POINT = {"x": 0.25, "size": 2}
+
+
+@pytest.fixture
+def search(tmp_path: Path) -> Search:
+    return made_up_search(tmp_path, enqueued=(POINT,))
+
+
+def claimed(queue: TrialQueue) -> FrozenTrial:
+    trial = queue.claim()
+    assert trial is not None
+    return trial
+
+
+def test_budget_is_filled_once_by_however_many_sweeps(search: Search) -> None:
+    queues = [queue_of(search) for _ in range(2)]
+    assert [queue.fill() for queue in queues] == [3, 3]
+    assert [claimed(queues[i % 2]).number for i in range(3)] == [0, 1, 2]
+    assert [queue.claim() for queue in queues] == [None, None]
+
+
+def test_larger_budget_adds_what_is_missing(search: Search) -> None:
+    queue_of(search).fill()
+    for _ in range(3):
+        claimed(queue_of(search))
+    assert queue_of(replace(search, n_trials=5)).fill() == 2
+
+
+def test_enqueued_trial_comes_first_and_once(search: Search) -> None:
+    queue = queue_of(search)
+    queue.fill()
+    assert [trial.system_attrs.get(FIXED) for trial in queue.trials()] == [POINT, None, None]
+    assert queue_of(replace(search, n_trials=9)).fill() == 3, "the waiting ones first"
+    assert sum(FIXED in trial.system_attrs for trial in queue.trials()) == 1
+
+
+def test_trial_lost_between_two_parameters_is_requeued_with_all_its_parameters(search: Search) -> None:
+    queue = queue_of(replace(search, n_trials=1))
+    trial = claimed(queue)
+    Trial(Study(search.study_name, queue.storage), trial._trial_id).suggest_float("x", 0, 1)
+    assert queue.requeue(queue.trials()[0], "worker lost")
+    again = claimed(queue)
+    assert again.system_attrs[FIXED] == POINT
+    assert (again.user_attrs["retry_of"], again.user_attrs["retries"]) == (0, 1)
+
+
+@pytest.mark.parametrize(("reason", "total"), [("worker lost", 2), (INTERRUPTED, 5)])
+def test_lost_trial_is_requeued_max_retries_times_but_an_interrupted_one_always(
+    search: Search, reason: str, total: int
+) -> None:
+    queue = queue_of(replace(search, n_trials=1))
+    for _ in range(total):
+        queue.requeue(claimed(queue), reason)
+    assert (queue.claim() is None) is (reason != INTERRUPTED)
+    lost = [trial for trial in queue.trials() if trial.state is TrialState.FAIL]
+    assert [trial.user_attrs.get("retry_of") for trial in lost] == [None, *range(total - 1)]
+
+
+def test_trial_that_was_closed_meanwhile_is_not_requeue(search: Search) -> None:
+    queue = queue_of(search)
+    trial = claimed(queue)
+    queue.storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, [0.5])
+    assert not queue.requeue(trial, "worker lost")
+    assert queue.trials()[0].state is TrialState.COMPLETE
+
+
+def test_running_trial_that_left_its_result_is_closed_with_it_and_not_requeue(search: Search) -> None:
+    queue = queue_of(search)
+    trial = claimed(queue)
+    directory = Path(search.sweep_dir, str(trial.number))
+    directory.mkdir()
+    save_result(directory, [0.5])
+    assert not queue.requeue(trial, INTERRUPTED)
+    assert (queue.trials()[0].state, queue.trials()[0].value) == (TrialState.COMPLETE, 0.5)
+
+
+@pytest.mark.parametrize("by", ["the worker that goes on", "the sweep that has ended"])
+def test_end_that_a_crashed_database_has_forgotten_is_written_again(search: Search, tmp_path: Path, by: str) -> None:
+    database = tmp_path / "study.db"
+    search = replace(search, storage=database_at(f"sqlite:///{database}"), n_trials=1)
+    queue = queue_of(search)
+    trial = claimed(queue)
+    (tmp_path / "0").mkdir()
+    save_result(tmp_path / "0", [0.5])
+    queue.storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, [0.5])
+    queue.note_closed(trial)
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE trials SET state = 'RUNNING'")
+        connection.execute("DELETE FROM trial_values")
+    assert queue_of(search).trials()[0].state is TrialState.RUNNING
+    if by == "the worker that goes on":
+        assert queue.claim() is None
+    else:
+        queue_of(search).requeue_left()
+    (closed,) = queue_of(search).trials()
+    assert (closed.state, closed.value) == (TrialState.COMPLETE, 0.5)
+
+
+def test_lost_trial_leaves_word_in_its_directory_for_those_who_cannot_see_its_process(search: Search) -> None:
+    queue = queue_of(search)
+    trial = claimed(queue)
+    directory = Path(search.sweep_dir, str(trial.number))
+    directory.mkdir()
+    assert queue.requeue(trial, "worker lost")
+    assert is_marked_lost(directory)
+
+
+def test_trial_with_a_result_leaves_no_word_of_a_loss(search: Search) -> None:
+    queue = queue_of(search)
+    trial = claimed(queue)
+    directory = Path(search.sweep_dir, str(trial.number))
+    directory.mkdir()
+    save_result(directory, [0.5])
+    queue.requeue(trial, "worker lost")
+    assert not is_marked_lost(directory)

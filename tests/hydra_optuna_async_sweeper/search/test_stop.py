@@ -1,0 +1,87 @@
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from hydra_plugins.hydra_optuna_async_sweeper.search._stop import stop_reason
+from hydra_plugins.hydra_search.trials import INTERRUPTED, over
+from tests.sweeps import made_up_search
+
+SEARCH = made_up_search(n_trials=4, max_failure_rate=0.5, max_retries=2)
+
+Trials = list[FrozenTrial]
+
+
+def complete(*values: float) -> Trials:
+    return [create_trial(state=TrialState.COMPLETE, value=value) for value in values]
+
+
+def failed(number: int = 1, **attributes: object) -> Trials:
+    return [create_trial(state=TrialState.FAIL, user_attrs=attributes) for _ in range(number)]
+
+
+def of_state(state: TrialState, number: int = 1) -> Trials:
+    return [create_trial(state=state) for _ in range(number)]
+
+
+def test_trials_that_are_over_are_what_the_budget_counts() -> None:
+    pruned, waiting = of_state(TrialState.PRUNED), of_state(TrialState.WAITING)
+    trials = [*complete(0.1), *failed(lost="worker lost"), *pruned, *waiting, *failed(error="e")]
+    assert over(trials, 2) == [trials[0], trials[2], trials[4]]
+
+
+@pytest.mark.parametrize(
+    ("trials", "reason"),
+    [
+        ([], None),
+        (complete(1, 2, 3), None),
+        (complete(1, 2, 3, 4), "n_trials"),
+        (complete(1, 2, 3) + of_state(TrialState.PRUNED), "n_trials"),
+        (complete(1, 2, 3) + of_state(TrialState.RUNNING) + of_state(TrialState.WAITING), None),
+        (complete(1, 2, 3) + failed(lost="worker lost"), None),
+        (complete(1, 2, 3) + failed(lost="worker lost", retries=2), "n_trials"),
+        (failed(2, error="e"), None),
+        (failed(3, error="e"), "max_failure_rate"),
+        (complete(1) + failed(3, error="e"), "max_failure_rate"),
+        (failed(2, error="e") + failed(5, lost=INTERRUPTED), None),
+        (failed(2, error="e") + failed(1, lost="worker lost", retries=2), "max_failure_rate"),
+    ],
+)
+def test_reason_follows_from_what_is_over(trials: Trials, reason: str | None) -> None:
+    assert stop_reason(trials, SEARCH) == reason
+
+
+@pytest.mark.parametrize(
+    ("direction", "values", "reason"),
+    [
+        ("maximize", (0.4, 0.79), None),
+        ("maximize", (0.4, 0.8), "target"),
+        ("minimize", (0.9, 0.81), None),
+        ("minimize", (0.9, 0.8), "target"),
+    ],
+)
+def test_target_is_reached_from_the_side_of_the_direction(
+    direction: str, values: tuple[float, ...], reason: str | None
+) -> None:
+    search = replace(SEARCH, directions=(direction,), target=0.8)
+    assert stop_reason(complete(*values), search) == reason
+
+
+def test_pruned_trial_reaches_no_target() -> None:
+    pruned = [create_trial(state=TrialState.PRUNED, value=0.9, intermediate_values={0: 0.9})]
+    assert stop_reason(pruned, replace(SEARCH, target=0.8)) is None
+
+
+@pytest.mark.parametrize(("seconds", "reason"), [(-1, "timeout"), (60, None)])
+def test_search_ends_at_its_deadline(seconds: float, reason: str | None) -> None:
+    assert stop_reason(complete(1), replace(SEARCH, deadline=time.time() + seconds)) == reason
+
+
+@pytest.mark.parametrize("trials", [lambda: complete(1, 1, 1, 1), lambda: failed(3, error="e")])
+def test_deadline_does_not_hide_how_a_search_ended(trials: Callable[[], Trials]) -> None:
+    assert stop_reason(trials(), replace(SEARCH, deadline=time.time() - 1, target=0.5)) in (
+        "n_trials",
+        "max_failure_rate",
+    )

@@ -1,0 +1,68 @@
+"""What is waited for, and what is not."""
+
+from pathlib import Path
+
+import pytest
+from optuna.exceptions import StorageInternalError
+from optuna.storages import get_storage
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from hydra_plugins.hydra_optuna_async_sweeper.storage import _database
+from hydra_plugins.hydra_optuna_async_sweeper.storage._database import RetryingStorage, TrialForgotten, retry
+from hydra_plugins.hydra_search.errors import DatabaseGone
+
+
+def refused() -> OperationalError:
+    return OperationalError("select 1", {}, Exception("connection refused\nIs the server running?"))
+
+
+def test_call_is_made_again_until_the_server_is_back(caplog: pytest.LogCaptureFixture) -> None:
+    inside = StorageInternalError("during the commit")
+    inside.__cause__ = refused()
+    answers: list[Exception | int] = [refused(), inside, 5]
+
+    def call() -> int:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    caplog.set_level("INFO")
+    assert retry(call) == 5
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert caplog.messages[0] == "The study's database can't be reached, waiting for it: connection refused"
+
+
+def test_server_that_stays_away_is_given_up_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_database, "LONGEST_OUTAGE", 0.1)
+
+    def call() -> None:
+        raise refused()
+
+    with pytest.raises(DatabaseGone, match="connection refused"):
+        retry(call)
+
+
+@pytest.mark.parametrize(
+    "error", [IntegrityError("insert", {}, Exception("twice")), StorageInternalError("no cause"), KeyError()]
+)
+def test_other_errors_are_not_waited_for(error: Exception) -> None:
+    calls = []
+
+    def call() -> None:
+        calls.append(1)
+        raise error
+
+    with pytest.raises(type(error)):
+        retry(call)
+    assert len(calls) == 1
+
+
+def test_trial_that_the_database_has_forgotten_is_given_up_and_a_missing_study_is_not(tmp_path: Path) -> None:
+    storage = RetryingStorage(get_storage(f"sqlite:///{tmp_path}/study.db"))
+    with pytest.raises(TrialForgotten, match="the trial with the id 7"):
+        storage.set_trial_user_attr(7, "beat", 1.0)
+    with pytest.raises(TrialForgotten):
+        storage.get_trial(7)
+    with pytest.raises(KeyError):
+        storage.get_study_id_from_name("absent")

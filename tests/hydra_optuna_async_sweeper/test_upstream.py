@@ -1,0 +1,88 @@
+"""The private names that the sweeper uses: each test fails when the name goes, or means something else."""
+
+import copy
+from collections.abc import Iterator
+
+import pytest
+from hydra import initialize_config_dir
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from optuna import create_study
+from optuna.distributions import FloatDistribution
+from optuna.samplers import QMCSampler
+from optuna.trial import Trial, create_trial
+
+from hydra_plugins.hydra_optuna_async_sweeper._upstream import (
+    QuicklyCopied,
+    apply_values,
+    copy_quickly,
+    returned,
+    take_sample,
+    trial_id,
+)
+from tests.conftest import APPS
+
+
+@pytest.fixture
+def loader() -> Iterator[ConfigLoader]:
+    with initialize_config_dir(str(APPS / "quadratic"), job_name="quadratic"):
+        yield GlobalHydra.instance().config_loader()
+
+
+def test_quick_copy_keeps_its_parent_and_is_apart_from_it(loader: ConfigLoader) -> None:
+    config = loader.load_configuration("config", [], run_mode=RunMode.MULTIRUN)
+    plain = copy.deepcopy(config)
+    copy_quickly(config)
+    assert type(config) is type(config.hydra) is QuicklyCopied
+    whole, hydra = copy.deepcopy(config), copy.deepcopy(config.hydra)
+    assert type(whole) is DictConfig, "whoever pickles the job's config need not have this package"
+    assert OmegaConf.to_container(whole) == OmegaConf.to_container(plain)
+    assert hydra.sweep.dir == config.hydra.sweep.dir, "interpolations in it find the rest"
+    hydra.job.num = whole.depth = 99
+    assert (config.hydra.job.get("num", None), config.depth) != (99, 99)
+
+
+def test_applied_overrides_are_those_of_a_composed_config(loader: ConfigLoader) -> None:
+    lines = ["depth=7", "+extra.nested=[1, 2]", "++x=0.5", "~data"]
+    config = loader.load_configuration("config", [], run_mode=RunMode.MULTIRUN)
+    expected = loader.load_sweep_config(config, lines)
+    job = loader.load_sweep_config(config, [])
+    apply_values(OverridesParser.create().parse_overrides(lines), job)
+    own, composed = (OmegaConf.to_container(config, resolve=False) for config in (job, expected))
+    assert own.pop("hydra") != composed.pop("hydra"), "it knows of no overrides"
+    assert own == composed and own["extra"] == {"nested": [1, 2]} and "data" not in own
+
+
+@pytest.mark.parametrize(("status", "value"), [(JobStatus.COMPLETED, 0.5), (JobStatus.FAILED, ValueError("x"))])
+def test_what_a_job_returned_is_had_without_raising_it(status: JobStatus, value: object) -> None:
+    job = JobReturn(status=status)
+    job.return_value = value
+    assert returned(job) is value
+
+
+def test_id_of_a_trial_is_the_one_that_storages_take() -> None:
+    study = create_study()
+    study.ask()
+    study.ask()
+    for trial in study.trials:
+        assert Trial(study, trial_id(trial)).number == trial.number
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_sampler_gives_out_the_sample_that_it_is_told_to() -> None:
+    space = {"x": FloatDistribution(0, 1), "y": FloatDistribution(0, 1)}
+
+    def drawn(number: int) -> dict[str, float]:
+        sampler = QMCSampler(seed=1, scramble=True)
+        take_sample(sampler, number, space)
+        study = create_study(sampler=sampler)
+        return study.ask(space).params
+
+    assert drawn(3) == drawn(3) != drawn(4)
+    study = create_study(sampler=QMCSampler(seed=1, scramble=True))
+    study.add_trial(create_trial(value=0.0, params={"x": 0.5, "y": 0.5}, distributions=dict(space)))
+    assert [study.ask(space).params for _ in range(2)] == [drawn(0), drawn(1)], "Optuna itself counts from 0"

@@ -1,0 +1,89 @@
+import copy
+from collections.abc import Iterator
+
+import pytest
+from hydra import initialize_config_dir
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from hydra_plugins.hydra_optuna_async_sweeper.worker._job_config import Composer
+from tests.conftest import ROOT
+
+
+@pytest.fixture
+def loader() -> Iterator[ConfigLoader]:
+    with initialize_config_dir(str(ROOT / "conf"), job_name="train"):
+        yield GlobalHydra.instance().config_loader()
+
+
+def as_launched(loader: ConfigLoader, sweep: DictConfig, lines: list[str], number: int) -> DictConfig:
+    """Compose a job as every launcher does."""
+    job = loader.load_sweep_config(sweep, lines)
+    with open_dict(job):
+        job.hydra.job.id, job.hydra.job.num = str(number), number
+    return job
+
+
+def same(one: DictConfig, other: DictConfig) -> None:
+    assert OmegaConf.to_container(one, resolve=False) == OmegaConf.to_container(other, resolve=False)
+    assert one.study_name == other.study_name, "the time in it is the sweep's"
+    assert one.hydra.sweep.dir == other.hydra.sweep.dir
+    assert one.hydra.job.override_dirname == other.hydra.job.override_dirname
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [],
+        ["model.max_depth=5", "model.n_estimators=70", "seed=3"],
+        ["model=svm", "model.C=0.5"],
+        ["model.C=0.5", "preprocessor=standard", "model=svm", "model.kernel=rbf"],
+        ["model=mlp", "model.hidden_layer_sizes=[100,50]", "dataset=iris"],
+        ["model.max_depth=null", "seed=null"],
+        ["+model.max_leaf_nodes=30", "+extra.nested=1"],
+        ["++model.max_depth=4", "++model.warm_start=true"],
+        ["~model.max_depth"],
+        ["metric='a, b'", "model.criterion='it\\'s=1'"],
+        ["metric=[accuracy,f1_macro]", "+note={a: 1, b: [2, null]}"],
+        ["model.max_features=sqrt", "model.max_features=log2"],
+        ["hydra.job.chdir=true", "model.max_depth=3"],
+        ["+dataset@second=iris"],
+    ],
+    ids=str,
+)
+def test_job_is_the_same_as_the_launchers_make_it(loader: ConfigLoader, lines: list[str]) -> None:
+    sweep = loader.load_configuration("config", ["hydra/launcher=basic"], run_mode=RunMode.MULTIRUN)
+    composer = Composer(loader, sweep)
+    composer.compose(["model.max_depth=9", "+left=1", "seed=5"], 0)  # must leave no trace
+    composer.compose(lines, 1)
+    same(composer.compose(lines, 7), as_launched(loader, sweep, lines, 7))
+
+
+@pytest.mark.parametrize("line", ["model.max_dpth=3", "model=forest", "hydra.job.nmae=x", "~model.absent", "seed=["])
+def test_line_that_hydra_refuses_is_refused(loader: ConfigLoader, line: str) -> None:
+    sweep = loader.load_configuration("config", [], run_mode=RunMode.MULTIRUN)
+    with pytest.raises(HydraException):
+        as_launched(loader, sweep, [line], 0)
+    with pytest.raises(HydraException):
+        Composer(loader, sweep).compose([line], 0)
+
+
+def test_changed_job_changes_no_other(loader: ConfigLoader) -> None:
+    sweep = loader.load_configuration("config", [], run_mode=RunMode.MULTIRUN)
+    composer = Composer(loader, sweep)
+    composer.compose(["seed=1"], 0).model.max_depth = 99
+    assert composer.compose(["seed=1"], 1).model.max_depth is None
+
+
+def test_deep_copies_of_a_job_are_equal_and_apart(loader: ConfigLoader) -> None:
+    sweep = loader.load_configuration("config", [], run_mode=RunMode.MULTIRUN)
+    job = Composer(loader, sweep).compose(["model.max_depth=4"], 3)
+    whole, hydra = copy.deepcopy(job), copy.deepcopy(job.hydra)
+    same(whole, job)
+    assert hydra == job.hydra and hydra._get_parent() is job, "interpolations in it must still find the rest"
+    assert type(whole) is DictConfig, "the job may pickle it, for somebody who has not installed this"
+    whole.model.max_depth = hydra.job.num = 99
+    assert (job.model.max_depth, job.hydra.job.num) == (4, 3)

@@ -1,0 +1,107 @@
+import csv
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+from hydra_plugins.hydra_search_report._page import tone
+from hydra_plugins.hydra_search_report.report import write_report
+
+from .cases import CASES
+
+
+def figures(page: str) -> list[dict[str, Any]]:
+    return [json.loads(text) for text in re.findall(r'<script type="application/json">(.*?)</script>', page)]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_search_has_its_page(case: str, tmp_path: Path) -> None:
+    facts, trials = CASES[case]
+    write_report(facts, trials, tmp_path, "running")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "This plot failed" not in page
+    assert page.count("<tr data-state=") == len(trials)
+    assert all(figure["data"] for figure in figures(page))
+    assert len(page) < 12e6
+    assert (tmp_path / "best.txt").exists() is False  # no job directory, so there is nothing to read it from
+    assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
+    table = list(csv.DictReader(io.StringIO((tmp_path / "trials.csv").read_text())))
+    assert [int(row["number"]) for row in table] == [trial.number for trial in trials]
+    assert f"of {facts.n_trials} wanted" in (tmp_path / "summary.md").read_text()
+
+
+def test_plots_of_each_kind_are_there(tmp_path: Path) -> None:
+    write_report(*CASES["conditional"], tmp_path, "ended by n_trials")
+    page = (tmp_path / "report.html").read_text()
+    kinds = re.findall(r'<figure class="(\w+)">', page)
+    by_branch = ["importances", "contour", "parallel", "group"]
+    assert kinds == ["history", "intermediate", "timeline", *by_branch * 3]
+    assert re.findall(r'value="branch-\d"[^>]*>([^<]*) <', page) == ["all trials", "model=svm", "model=forest"]
+    assert "where model=svm" in page
+
+
+def test_parameters_of_a_branch_are_shown_under_their_config_keys(tmp_path: Path) -> None:
+    write_report(*CASES["conditional"], tmp_path, "")
+    page = (tmp_path / "report.html").read_text()
+    svm = page.partition('id="branch-1"')[2].partition('id="branch-2"')[0]
+    titles = re.findall(r"<h4>(.*?)</h4>", svm)
+    assert sorted(titles) == ["model.C", "model.class_weight", "model.gamma", "preprocessor"]
+
+
+def test_text_of_users_stays_text(tmp_path: Path) -> None:
+    write_report(*CASES["markup"], tmp_path, "<i>odd</i>")
+    page = (tmp_path / "report.html").read_text()
+    own = page.replace(plotly_js(), "")
+    assert "<script>window" not in own
+    assert "<img" not in own
+    assert "<i>odd" not in own
+    assert "<b>&" not in own
+    assert len(re.findall("</script>", own)) == len(re.findall("<script", own))
+    assert any("</script><script>" in json.dumps(figure) for figure in figures(page))
+
+
+def plotly_js() -> str:
+    from plotly.offline import get_plotlyjs
+
+    return str(get_plotlyjs())
+
+
+def test_page_asks_for_nothing(tmp_path: Path) -> None:
+    write_report(*CASES["conditional"], tmp_path, "")
+    own = (tmp_path / "report.html").read_text().replace(plotly_js(), "")
+    assert set(re.findall(r"https?://[^\s'\"<]+", own)) == {"http://www.w3.org/2000/svg"}
+    assert not re.findall(r'\b(?:src|href)="(?!data:)', own)
+    assert "localStorage" not in own
+    assert "cookie" not in own
+
+
+def test_plot_that_fails_says_why_and_the_rest_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("no <picture> today")
+
+    monkeypatch.setattr(optuna.visualization, "plot_contour", broken)
+    monkeypatch.setattr(optuna.importance, "get_param_importances", broken)
+    write_report(*CASES["conditional"], tmp_path, "")
+    page = (tmp_path / "report.html").read_text()
+    assert "This plot failed: RuntimeError: no &lt;picture&gt; today" in page
+    assert '<figure class="history">' in page
+    assert (tmp_path / "summary.md").exists()
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("running", "busy"),
+        ("ended by n_trials", "good"),
+        ("ended by timeout", "good"),
+        ("ended by max_failure_rate", "bad"),
+        ("interrupted", "bad"),
+        ("unfinished: 6 of 20 trials are over", "bad"),
+    ],
+)
+def test_status_is_marked_good_if_the_search_did_what_was_asked(status: str, expected: str) -> None:
+    assert tone(status) == expected

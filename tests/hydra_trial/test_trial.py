@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+
+from hydra_plugins import hydra_trial
+from hydra_plugins.hydra_trial import listening, report, running, set_user_attr, trial_number
+
+
+def test_report_does_nothing_without_a_listener_and_reaches_each_one_inside_the_block() -> None:
+    heard: list[tuple[float, int]] = []
+    report(0.1, 0)
+    with listening(lambda value, step: heard.append((value, step))):
+        report(np.float32(0.5), np.int64(3))
+    report(0.9, 1)
+    assert heard == [(0.5, 3)]
+
+
+def test_exception_of_a_listener_reaches_the_training_loop() -> None:
+    def stop(value: float, step: int) -> None:
+        raise StopIteration(step)
+
+    with listening(stop), pytest.raises(StopIteration):
+        report(1.0, 0)
+
+
+def test_value_for_which_one_listener_raises_is_heard_by_all() -> None:
+    heard: list[float] = []
+
+    def stop(value: float, step: int) -> None:
+        raise StopIteration(step)
+
+    with (
+        listening(lambda value, step: heard.append(value)),
+        listening(stop),
+        listening(lambda value, step: heard.append(value)),
+        pytest.raises(StopIteration),
+    ):
+        report(1.0, 0)
+    assert heard == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(("value", "step"), [("0.9", 0), (None, 0), (0.9, "1"), (0.9, 1.5), (0.9, True)])
+def test_report_of_a_wrong_type_names_the_argument(value: object, step: object) -> None:
+    with pytest.raises(TypeError, match=r"report\(value, step\): (value|step) must be"):
+        report(value, step)  # type: ignore[arg-type]
+
+
+def test_report_of_a_negative_step_is_refused() -> None:
+    with pytest.raises(ValueError, match="step must be 0 or more, got -1"):
+        report(0.5, -1)
+
+
+class Trial:
+    """What a sweeper lends to a job."""
+
+    number = 7
+
+    def __init__(self) -> None:
+        self.kept: dict[str, object] = {}
+
+    def set_user_attr(self, key: str, value: object) -> None:
+        self.kept[key] = value
+
+
+def test_job_knows_its_trial_inside_the_block_only() -> None:
+    trial = Trial()
+    with running(trial):
+        assert trial_number() == 7
+        set_user_attr("note", [1])
+    assert trial_number() is None
+    set_user_attr("note", [2])
+    assert trial.kept == {"note": [1]}
+
+
+def test_package_offers_jobs_these_names_and_no_more() -> None:
+    assert set(hydra_trial.__all__) == {"TrialPruned", "report", "set_user_attr", "trial_number"}
