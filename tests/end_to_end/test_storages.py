@@ -26,6 +26,7 @@ from hydra_plugins.hydra_search.files import JOURNAL
 from hydra_plugins.hydra_search.owner import SILENCE
 from tests.conftest import RunApp, StartApp, command, end_group, environment, wait_for
 from tests.postgresql import PASSWORD, PostgreSQLServer, can_not
+from tests.recorded import Recorded
 from tests.studies import finished, running, states, trials_of
 from tests.sweeps import made_up_search
 
@@ -186,6 +187,24 @@ def test_trial_of_a_killed_machine_is_put_back_after_its_silence(
     assert Counter(trial.state for trial in trials) == {TrialState.COMPLETE: 3, TrialState.FAIL: 1}
     assert trials[0].user_attrs["lost"] == "worker lost"
     assert (trials[3].user_attrs["retry_of"], trials[3].params) == (0, lost.params)
+
+
+def test_machine_that_is_interrupted_leaves_the_live_runs_of_the_other_alone(start_on: StartOn, tmp_path: Path) -> None:
+    search, gate = [*SEARCH, "hydra.sweeper.n_trials=2"], tmp_path / "gate"
+    north = start_on("north", tmp_path, *search, f"wait_for={gate}")
+    wait_for(lambda: list(tmp_path.rglob("0/waiting")), 60, "the first job")
+    south = start_on("south", tmp_path, *search, "wait_for=never")
+    wait_for(lambda: list(tmp_path.rglob("1/waiting")), 60, "the second job")
+    os.killpg(south.pid, signal.SIGINT)
+    output = south.communicate(timeout=60)[0]
+    assert south.returncode == 130, output
+    assert Recorded(tmp_path).statuses() == {"trial-0": "RUNNING", "trial-1": "KILLED"}
+    gate.touch()
+    output = north.communicate(timeout=60)[0]
+    assert north.returncode == 0, output
+    recorded = Recorded(tmp_path)
+    assert recorded.statuses() == {"trial-0": "FINISHED", "trial-1": "KILLED", "trial-2": "FINISHED"}
+    assert recorded.parent.info.status == "FINISHED"
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["restart", "crash"])
