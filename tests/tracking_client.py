@@ -252,6 +252,10 @@ class TrackingClient:
         """Return every run by its name, the first of a name."""
         return {run.name: run.entity() for run in reversed(self._runs.values())}
 
+    def forget_runs(self) -> None:
+        """Lose every run, as a database that is made anew."""
+        self._runs.clear()
+
     def dump(self) -> dict[str, object]:
         """Return all that the store knows, run by run."""
         return {

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from hydra_plugins.hydra_search.errors import BadInput, SearchError, bad_input
+from hydra_plugins.hydra_search.errors import SearchError, bad_input
 from hydra_plugins.hydra_search.urls import is_dead_loopback, masked
 
 from ._payload import shorten
@@ -116,25 +116,18 @@ def database_lock(uri: str) -> AbstractContextManager[object]:
     return FileLock(f"{path}.lock", timeout=120)
 
 
-def check_file_is_here(settings: Settings) -> None:
-    """Raise BadInput if the store is a SQLite file that this machine does not have."""
-    path = _sqlite_file(settings.tracking_uri)
+def check_worker(settings: Settings, *, elsewhere: bool) -> None:
+    """Raise BadInput if this machine lacks the SQLite file, or is `elsewhere` than the one a loopback address means."""
+    name, uri, host = settings.named("tracking_uri"), settings.tracking_uri, socket.gethostname()
+    path = _sqlite_file(uri)
     if path is not None and not path.exists():
-        raise BadInput(
-            f"{settings.named('tracking_uri')}: must be where all workers reach it, got {settings.tracking_uri}, which "
-            f"is not there on {socket.gethostname()}. Put it on a shared disk, or start a server and set "
-            f"{settings.source('tracking_uri')}=http://HOST:PORT."
+        remedy = (
+            f"Put it on a shared disk, or start a server and set {settings.source('tracking_uri')}=http://HOST:PORT."
         )
-
-
-def check_not_left_behind(settings: Settings) -> None:
-    """Raise BadInput if the URI names the machine where the sweep was started by an address such as 127.0.0.1."""
-    if is_dead_loopback(settings.tracking_uri):
-        raise BadInput(
-            f"{settings.named('tracking_uri')}: must be an address that all workers reach, got "
-            f"{masked(settings.tracking_uri)}, where nobody answers on {socket.gethostname()}. "
-            "Write the name of the server's machine."
-        )
+        raise bad_input(name, f"{uri}, which is not there on {host}", "must be where all workers reach it", remedy)
+    if elsewhere and is_dead_loopback(uri):
+        rule, remedy = "must be an address that all workers reach", "Write the name of the server's machine."
+        raise bad_input(name, f"{masked(uri)}, where nobody answers on {host}", rule, remedy)
 
 
 def _sqlite_file(uri: str) -> Path | None:

@@ -3,12 +3,9 @@
 import json
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 from hydra_plugins.hydra_search.files import JOB_RECORD, SEARCH_RECORD, write_aside
 from hydra_plugins.hydra_search.owner import Owner
@@ -91,8 +88,8 @@ def load_job(directory: Path) -> JobRecord:
     """Read the record of the job whose output directory this is."""
     content = json.loads((directory / JOB_RECORD).read_text(encoding="utf-8"))
     content["metrics"] = [tuple(metric) for metric in content["metrics"]]
-    if "owner" not in content:  # until 2026 a record named host and pid only
-        content["owner"] = _process_before(content.pop("host"), content.pop("pid"), content["start_time"])
+    if "owner" not in content:  # an older version's, which does not say when the process began: here, it is gone
+        content["owner"] = {"host": content.pop("host"), "pid": content.pop("pid"), "started": 0.0}
     content["owner"], content["sweep"] = _owner(content["owner"]), _owner(content.get("sweep"))
     return JobRecord(**content)
 
@@ -119,12 +116,3 @@ def records_below(directory: Path, parent_run_id: str) -> Iterator[tuple[Path, J
 
 def _owner(attribute: Mapping[str, Any] | None) -> Owner | None:  # Any: JSON
     return Owner.of_attribute(attribute) if attribute else None
-
-
-def _process_before(host: str, pid: int, start_time: int) -> dict[str, object]:
-    """Describe the process that ran a job by what it was before the job: a later one of this number is another."""
-    started = 0.0
-    with suppress(psutil.NoSuchProcess):
-        created = psutil.Process(pid).create_time()
-        started = created if created * 1000 <= start_time else 0.0
-    return {"host": host, "pid": pid, "started": started}

@@ -19,7 +19,7 @@ from ._delivery import deliver, log_values
 from ._job_run import conclude, end_of_lost
 from ._payload import MAX_TAG_LENGTH, clean_key, now, shorten
 from ._record import JOB_KEY, SearchRecord, goes_on, load_search, records_below
-from ._summary import Summary, best_curve, summarize
+from ._summary import Summary, best_curve, counted, summarize
 from .config import Settings
 
 if TYPE_CHECKING:
@@ -137,15 +137,15 @@ def close_search(search: SearchRecord, directory: Path, status: str) -> None:
         if record.status == "RUNNING":
             conclude(search.settings, record, path, end_of_lost(path))
             record.save(path)
-    summary = summarize([record for _, record in jobs], search.settings)
-    log.info(summary.counts)
+    records = [record for _, record in jobs]
+    log.info(counted(records))
     try:
         for path, record in jobs:
             if not record.sent:
                 deliver(search.settings, record, path)
-        close_parent(search, summary, directory)
+        close_parent(search, summarize(records, search.settings), directory)  # which names their runs
     except Exception as failure:  # anything a server or a network can raise: the records stay on disk
-        unsent = sum(not record.sent for _, record in jobs)
+        unsent = sum(not record.sent for record in records)
         uri = masked(search.settings.tracking_uri)
         raise Undelivered(
             f"MLflow at {uri} can't be reached: the parent run and {unsent} of {len(jobs)} jobs are not up to date "

@@ -24,7 +24,7 @@ class Summary:
     metrics: dict[str, float]
     params: dict[str, str]
     tags: dict[str, str]
-    counts: str  # the line that is printed, and the text of best_trial.txt, which begins with it
+    # of best_trial.txt
     text: str
     note: str  # Markdown for the parent's description: a table, and links to the best runs
     links: str
@@ -32,10 +32,7 @@ class Summary:
 
 def summarize(records: Sequence[JobRecord], settings: Settings) -> Summary:
     """Count the jobs, find the best ones (several objectives: the Pareto front), and describe them."""
-    counts = Counter(record.status for record in records)
-    pruned = sum(record.pruned for record in records)
-    killed = f"{counts['KILLED']} killed" + (f" ({pruned} of them pruned)" if pruned else "")
-    line = f"Jobs: {counts['FINISHED']} finished, {counts['FAILED']} failed, {killed}"
+    counts, line = Counter(record.status for record in records), counted(records)
     tags = {f"jobs.{status.lower()}": str(counts[status]) for status in ("FINISHED", "FAILED", "KILLED")}
     metrics = {f"jobs_{status.lower()}": float(counts[status]) for status in counts}
     params: dict[str, str] = {}
@@ -52,7 +49,14 @@ def summarize(records: Sequence[JobRecord], settings: Settings) -> Summary:
     text += [row for record in described for row in describe(record, settings)]
     table = note(best[:TABLE_ROWS], settings)
     about = f"{line}\n\n{table}" if table else line
-    return Summary(metrics, params, tags, line, "\n".join(text) + "\n", about, links(best[:LINKS], settings))
+    return Summary(metrics, params, tags, "\n".join(text) + "\n", about, links(best[:LINKS], settings))
+
+
+def counted(records: Sequence[JobRecord]) -> str:
+    """Return the line that says how many jobs ended how."""
+    counts, pruned = Counter(record.status for record in records), sum(record.pruned for record in records)
+    killed = f"{counts['KILLED']} killed" + (f" ({pruned} of them pruned)" if pruned else "")
+    return f"Jobs: {counts['FINISHED']} finished, {counts['FAILED']} failed, {killed}"
 
 
 def ranked(records: Sequence[JobRecord], directions: Sequence[str]) -> list[JobRecord]:

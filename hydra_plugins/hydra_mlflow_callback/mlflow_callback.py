@@ -77,11 +77,9 @@ class MLflowCallback(Callback):
         A server that is away is no reason: jobs go on without it. See hydra_search's ChecksWorker.
         """
         if self.enabled:
-            from ._client import check_file_is_here, check_not_left_behind
+            from ._client import check_worker
 
-            check_file_is_here(self.settings)
-            if socket.gethostname() != self._started_on:
-                check_not_left_behind(self.settings)
+            check_worker(self.settings, elsewhere=socket.gethostname() != self._started_on)
 
     def on_job_start(self, config: "DictConfig", **kwargs: Any) -> None:
         """Open the job's run and make it the active one, so that `mlflow.log_*` in the job lands there."""

@@ -1,182 +1,281 @@
-"""What the end of a search makes of its jobs' records, with the tracking client's twin in place of a server."""
+"""The parent run: one for a search, however often it goes on; and what its end makes of jobs that have not ended."""
 
-import dataclasses
 import json
-import socket
+import logging
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
-from hydra_plugins.hydra_mlflow_callback._delivery import deliver
-from hydra_plugins.hydra_mlflow_callback._record import JobRecord, SearchRecord, goes_on, load_job, load_search
-from hydra_plugins.hydra_mlflow_callback._search_run import Undelivered, close_search
+from hydra_plugins.hydra_mlflow_callback.__main__ import main
+from hydra_plugins.hydra_mlflow_callback._client import open_experiment
+from hydra_plugins.hydra_mlflow_callback._record import SearchRecord, load_job, load_search
+from hydra_plugins.hydra_mlflow_callback._search_run import LiveCurve, Undelivered, close_search, open_search
 from hydra_plugins.hydra_mlflow_callback.config import Settings
 from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.results import mark_lost, save_result
-from tests.tracking_client import TrackingClient, put_in_place
+from tests.tracking_client import TrackingClient
 
-ME = Owner.me()
-DEAD = Owner(ME.host, ME.pid, ME.started - 1000)
-ELSEWHERE = Owner(f"not-{socket.gethostname()}", 7, 1.0)
+from .conftest import ELSEWHERE, MakeJob, process_of_somebody_else
 
-
-@pytest.fixture
-def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrackingClient:
-    return put_in_place(TrackingClient(tmp_path / "store"), monkeypatch)
+OTHER_SWEEP = Owner("a-third-machine", 1, 2.5)
+Begin = Callable[..., SearchRecord]
 
 
 @pytest.fixture
-def search(client: TrackingClient, tmp_path: Path) -> SearchRecord:
-    experiment = client.create_experiment("e")
-    settings = Settings(
-        "http://tracking.invalid", "e", "search", metrics=("score",), directions=("maximize",), experiment_id=experiment
-    )
-    parent = client.create_run(experiment, run_name="search").info.run_id
-    record = SearchRecord(run_id=parent, settings=settings, sweep=ME)
-    record.save(tmp_path / "sweep")
-    return record
+def begin(settings: Settings, sweep_dir: Path) -> Begin:
+    """Return what opens the search, as each sweep does that goes on with it."""
+
+    def open_it(*overrides: str) -> SearchRecord:
+        hydra = {"sweep": {"dir": str(sweep_dir)}, "overrides": {"task": list(overrides)}}
+        return open_search(settings, OmegaConf.create({"hydra": hydra}))
+
+    return open_it
 
 
-def job(client: TrackingClient, search: SearchRecord, folder: Path, number: int = 0, **changes: object) -> JobRecord:
-    """Write the record of a job that runs, and open its run."""
-    tags = {"mlflow.parentRunId": search.run_id}
-    record = JobRecord(
-        name=f"trial-{number}", number=number, start_time=1000 + number, params={"x": "0.5"}, tags=tags,
-        overrides=["x=0.5"], parent_run_id=search.run_id, sweep=search.sweep,
-    )  # fmt: skip
-    record.tags["hydra.job.key"] = record.key
-    run = client.create_run(search.settings.experiment_id, start_time=1000, tags=record.tags, run_name=record.name)
-    record.run_id, record.artifact_uri = run.info.run_id, run.info.artifact_uri
-    record = dataclasses.replace(record, **changes)  # type: ignore[arg-type]  # fields of JobRecord
-    (folder / str(number)).mkdir(parents=True, exist_ok=True)
-    record.save(folder / str(number))
-    return record
+def test_search_that_goes_on_has_one_parent_and_each_sweep_its_owner(
+    begin: Begin, client: TrackingClient, sweep_dir: Path
+) -> None:
+    first = begin()
+    close_search(replace(first, sweep=OTHER_SWEEP), sweep_dir, "KILLED")
+    assert client.runs()["search"].info.status == "KILLED"
+    assert load_search(sweep_dir).sweep == OTHER_SWEEP
+    again = begin()
+    assert (again.run_id, again.sweep, again.status) == (first.run_id, Owner.me(), "RUNNING")
+    assert client.runs()["search"].info.status == "RUNNING" and len(client.dump()) == 1
+    assert load_search(sweep_dir) == again
+
+
+def test_parent_whose_id_was_never_noted_is_found_by_its_key(
+    begin: Begin, client: TrackingClient, sweep_dir: Path
+) -> None:
+    first = begin()
+    replace(first, run_id="").save(sweep_dir)
+    assert begin().run_id == first.run_id
+
+
+def test_parent_is_made_anew_where_the_database_is_new_or_another(
+    begin: Begin, client: TrackingClient, sweep_dir: Path, settings: Settings
+) -> None:
+    first = begin()
+    client.forget_runs()
+    second = begin()
+    assert second.run_id != first.run_id and list(client.dump()) == [second.run_id]
+    replace(second, settings=replace(settings, tracking_uri="http://other")).save(sweep_dir)
+    assert begin().run_id != second.run_id
+
+
+def test_server_that_can_not_be_asked_for_the_parent_is_no_reason_for_a_new_one(
+    begin: Begin, client: TrackingClient
+) -> None:
+    begin()
+    client.is_away = True
+    with pytest.raises(Exception, match="Max retries"):
+        begin()
+
+
+def test_keys_that_the_command_line_fixes_are_kept_with_their_sign(begin: Begin) -> None:
+    assert begin("a=1", "+b=2", "c=1,2").fixed_keys == ("a", "+b")
+
+
+def run_of(client: TrackingClient, search: SearchRecord, number: int, key: str) -> str:
+    """Open a job's run, as the job has done; return its id."""
+    tags = {"mlflow.parentRunId": search.run_id, "hydra.job.key": key}
+    return client.create_run(search.settings.experiment_id, tags=tags, run_name=f"trial-{number}").info.run_id
 
 
 @pytest.mark.parametrize(
-    ("owner", "sweep", "lost", "status", "alone"),
+    ("owner", "sweep", "ended", "expected"),
     [
-        pytest.param(ME, ME, False, "KILLED", False, id="ran in this very process"),
-        pytest.param(DEAD, DEAD, False, "KILLED", False, id="here, its process is gone"),
-        pytest.param(ELSEWHERE, ELSEWHERE, False, "KILLED", True, id="another machine's own, this sweep interrupted"),
-        pytest.param(ELSEWHERE, ELSEWHERE, False, "FINISHED", True, id="another machine's own, this sweep ended"),
-        pytest.param(ELSEWHERE, ELSEWHERE, True, "KILLED", False, id="another machine's, taken for lost by the study"),
-        pytest.param(ELSEWHERE, ME, False, "FINISHED", False, id="of this sweep, whose launcher has returned"),
-        pytest.param(ELSEWHERE, ME, False, "KILLED", True, id="of this sweep elsewhere, and this sweep interrupted"),
-        pytest.param(ELSEWHERE, None, False, "FINISHED", True, id="elsewhere, of an older version"),
+        (Owner.me(), "this", "FINISHED", "KILLED"),
+        (ELSEWHERE, "this", "FINISHED", "KILLED"),
+        (ELSEWHERE, "this", "KILLED", "RUNNING"),
+        (ELSEWHERE, "other", "FINISHED", "RUNNING"),
+        (ELSEWHERE, "other", "KILLED", "RUNNING"),
+        (process_of_somebody_else(), "other", "KILLED", "RUNNING"),
     ],
 )
-def test_running_job_is_closed_at_the_end_of_a_sweep_unless_it_may_go_on_elsewhere(
-    client: TrackingClient, search: SearchRecord, tmp_path: Path, owner: Owner, sweep: Owner | None, lost: bool,
-    status: str, alone: bool,
+@pytest.mark.parametrize("noted", [True, False])
+def test_job_that_has_not_ended_is_closed_only_if_nobody_works_on_it(
+    begin: Begin, client: TrackingClient, make_job: MakeJob, sweep_dir: Path,
+    owner: Owner, sweep: str, ended: str, expected: str, noted: bool, caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
-    folder = tmp_path / "sweep"
-    record = job(client, search, folder, owner=owner, sweep=sweep)
-    if lost:
-        mark_lost(folder / "0", "worker lost")
-    assert goes_on(record, folder / "0", dataclasses.replace(search, status=status)) is alone
-    close_search(search, folder, status)
-    assert client.runs()["trial-0"].info.status == ("RUNNING" if alone else "KILLED")
-    assert load_job(folder / "0").status == ("RUNNING" if alone else "KILLED")
-    assert client.runs()["search"].info.status == status
+    caplog.set_level(logging.INFO)
+    search = begin()
+    make_job(0, 0.5, parent_run_id=search.run_id)
+    sweeps = {"this": search.sweep, "other": OTHER_SWEEP}
+    record, directory = make_job(1, owner=owner, sweep=sweeps[sweep], parent_run_id=search.run_id)
+    run_id = run_of(client, search, 1, record.key)
+    if noted:  # else the job has opened its run this very moment
+        record.run_id, record.artifact_uri = run_id, client.get_run(run_id).info.artifact_uri
+        record.save(directory)
+    close_search(search, sweep_dir, ended)
+    assert client.get_run(run_id).info.status == expected
+    assert load_job(directory).status == expected
+    assert client.runs()["search"].info.status == ended
+    assert client.runs()["search"].data.tags["jobs.killed"] == str(int(expected == "KILLED"))
+    assert f"Jobs: 1 finished, 0 failed, {int(expected == 'KILLED')} killed" in caplog.messages
 
 
-def test_lost_job_that_left_its_result_is_finished_with_it(
-    client: TrackingClient, search: SearchRecord, tmp_path: Path
+def test_job_elsewhere_that_the_study_has_closed_as_lost_ends_with_what_it_left(
+    begin: Begin, client: TrackingClient, make_job: MakeJob, sweep_dir: Path
 ) -> None:
-    folder = tmp_path / "sweep"
-    job(client, search, folder, owner=DEAD)
-    save_result(folder / "0", [0.75])
-    close_search(search, folder, "FINISHED")
-    run = client.runs()["trial-0"]
-    assert (run.info.status, run.data.metrics["score"]) == ("FINISHED", 0.75)
-    assert client.runs()["search"].data.params["best_x"] == "0.5"
+    search = begin()
+    for number in (0, 1, 2):
+        _, directory = make_job(number, owner=ELSEWHERE, sweep=OTHER_SWEEP, parent_run_id=search.run_id)
+        if number:
+            mark_lost(directory, "no sign of life")
+    save_result(sweep_dir / "2", [0.75])
+    close_search(search, sweep_dir, "KILLED")
+    assert {name: run.info.status for name, run in client.runs().items()} == {
+        "search": "KILLED", "trial-1": "KILLED", "trial-2": "FINISHED",
+    }  # fmt: skip
+    assert client.runs()["trial-2"].data.metrics["score"] == 0.75
+    assert load_job(sweep_dir / "0").status == "RUNNING" and not load_job(sweep_dir / "0").sent
 
 
-def test_server_that_is_away_costs_nothing_but_a_later_delivery(
-    client: TrackingClient, search: SearchRecord, tmp_path: Path
+def test_run_that_no_record_knows_is_killed_and_that_of_another_search_is_not(
+    begin: Begin, client: TrackingClient, sweep_dir: Path
 ) -> None:
-    folder = tmp_path / "sweep"
-    job(client, search, folder, owner=DEAD)
+    search = begin()
+    mine, other = run_of(client, search, 0, "k"), run_of(client, replace(search, run_id="other"), 1, "k")
+    close_search(search, sweep_dir, "FINISHED")
+    assert (client.get_run(mine).info.status, client.get_run(other).info.status) == ("KILLED", "RUNNING")
+
+
+def test_parent_says_what_was_best_and_after_a_resume_the_better_one_as_tags(
+    begin: Begin, client: TrackingClient, make_job: MakeJob, sweep_dir: Path
+) -> None:
+    search = begin()
+    make_job(0, 0.5, parent_run_id=search.run_id)
+    close_search(search, sweep_dir, "FINISHED")
+    parent = client.runs()["search"].data
+    assert (parent.params, parent.metrics["best_value"]) == ({"best_x": "0"}, 0.5)
+    assert "best_x" not in parent.tags and parent.tags["best.trial"] == "trial-0"
+    assert parent.tags["best.run_id"] == client.runs()["trial-0"].info.run_id, "though it was made only now"
+
+    search = begin()
+    make_job(1, 0.75, parent_run_id=search.run_id)
+    make_job(2, 0.25, parent_run_id=search.run_id)
+    close_search(search, sweep_dir, "FINISHED")
+    parent = client.runs()["search"].data
+    assert (parent.params, parent.metrics["best_value"]) == ({"best_x": "0"}, 0.75), "a parameter never changes"
+    assert (parent.tags["best_x"], parent.tags["best.trial"], parent.tags["jobs.finished"]) == ("1", "trial-1", "3")
+    curve = client.get_metric_history(search.run_id, "best_score")
+    assert sorted((m.step, m.value) for m in curve) == [(1, 0.5), (2, 0.75), (3, 0.75)]
+
+
+def test_files_of_the_sweep_and_the_best_trial_are_artifacts_of_the_parent(
+    begin: Begin, client: TrackingClient, make_job: MakeJob, sweep_dir: Path
+) -> None:
+    search = begin()
+    make_job(0, 0.5, parent_run_id=search.run_id)
+    (sweep_dir / "summary.md").write_text("what the sweeper says")
+    close_search(search, sweep_dir, "FINISHED")
+    files = client.files(search.run_id)
+    assert set(files) == {"summary.md", "best_trial.txt"}, "our own records stay"
+    assert "Best trial: trial-0, score: 0.5\nBest parameters: x=0\n" in files["best_trial.txt"]
+    note = client.runs()["search"].data.tags["mlflow.note.content"]
+    assert note.startswith("Best runs: [trial-0](#/experiments/1/runs/") and note.endswith("\n\nwhat the sweeper says")
+
+
+def test_end_of_a_search_says_the_counts_and_where_to_look_and_nothing_else(
+    begin: Begin, make_job: MakeJob, sweep_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    search = begin()
+    make_job(0, 0.5, parent_run_id=search.run_id)
+    caplog.clear()
+    close_search(search, sweep_dir, "FINISHED")
+    assert caplog.messages == [
+        "Jobs: 1 finished, 0 failed, 0 killed", "Look at the runs: http://server/#/experiments/1",
+    ]  # fmt: skip
+
+
+def test_search_whose_server_is_away_is_delivered_later_and_only_once(
+    begin: Begin, client: TrackingClient, make_job: MakeJob, sweep_dir: Path
+) -> None:
+    search = begin()
+    for number in range(3):
+        make_job(number, 0.5, parent_run_id=search.run_id)
+    make_job(3, owner=ELSEWHERE, sweep=search.sweep, parent_run_id=search.run_id)
+    make_job(4, owner=ELSEWHERE, sweep=OTHER_SWEEP, parent_run_id=search.run_id)
     client.is_away = True
-    with pytest.raises(Undelivered, match="1 of 1 jobs are not up to date"):
-        close_search(search, folder, "FINISHED")
+    with pytest.raises(Undelivered, match=r"parent run and 4 of 4 jobs are not up to date .*\n.*hydra_mlflow_callback"):
+        close_search(search, sweep_dir, "FINISHED")
+    assert load_job(sweep_dir / "3").status == "KILLED", "the record is concluded, whoever can be reached"
+
     client.is_away = False
-    close_search(load_search(folder), folder, "FINISHED")
-    assert {name: run.info.status for name, run in client.runs().items()} == {"trial-0": "KILLED", "search": "FINISHED"}
+    main([str(sweep_dir)])
+    expected = {"search": "FINISHED", "trial-3": "KILLED"} | {f"trial-{number}": "FINISHED" for number in range(3)}
+    assert {name: run.info.status for name, run in client.runs().items()} == expected
+    runs = list(client.dump())
+    main([str(sweep_dir)])
+    assert list(client.dump()) == runs
+    assert load_job(sweep_dir / "4").status == "RUNNING"
 
 
-def test_delivery_cut_short_anywhere_and_done_again_leaves_what_one_delivery_leaves(
-    client: TrackingClient, search: SearchRecord, tmp_path: Path
+def test_late_delivery_leaves_a_job_elsewhere_alone_if_its_sweep_was_interrupted(
+    begin: Begin, client: TrackingClient, make_job: MakeJob, sweep_dir: Path
 ) -> None:
-    folder = tmp_path / "sweep"
-    curve = [("score", i / 10, 2000 + i, i) for i in range(30)]
-    ended = {"status": "FINISHED", "end_time": 5000, "values": [2.9], "metrics": curve}
-
-    def outcome(name: str) -> object:
-        run = client.runs()[name]
-        return (
-            run.info.status,
-            run.data.params,
-            run.data.metrics,
-            len(client.get_metric_history(run.info.run_id, "score")),
-        )
-
-    whole = job(client, search, folder, 0, **ended)
-    before = client.n_calls
-    deliver(search.settings, whole, folder / "0")
-    for cut in range(1, client.n_calls - before + 1):
-        record = job(client, search, folder, cut, **ended)
-        client.fails_at = client.n_calls + cut
-        with pytest.raises(Exception, match="Max retries"):
-            deliver(search.settings, record, folder / str(cut))
-        again = load_job(folder / str(cut))
-        assert not again.sent
-        deliver(search.settings, again, folder / str(cut))
-        assert load_job(folder / str(cut)).sent and outcome(f"trial-{cut}") == outcome("trial-0")
+    search = begin()
+    make_job(0, owner=ELSEWHERE, sweep=search.sweep, parent_run_id=search.run_id)
+    replace(search, status="KILLED").save(sweep_dir)
+    main([str(sweep_dir)])
+    assert set(client.runs()) == {"search"} and load_job(sweep_dir / "0").status == "RUNNING"
 
 
-def test_run_whose_id_was_lost_with_the_answer_is_found_again_by_its_key(
-    client: TrackingClient, search: SearchRecord, tmp_path: Path
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [([], "usage: "), (["a", "b"], "usage: "), (["absent"], "'absent' holds no recorded search"), (["."], "not ended")],
+)
+def test_late_delivery_of_nothing_ends_with_one_message(
+    begin: Begin, sweep_dir: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
 ) -> None:
-    folder = tmp_path / "sweep"
-    record = job(client, search, folder, status="FINISHED", end_time=5000, values=[1.0], run_id=None)
-    deliver(search.settings, record, folder / "0")
-    assert record.run_id == client.runs()["trial-0"].info.run_id and len(client.runs()) == 2
+    begin()
+    monkeypatch.chdir(sweep_dir)
+    with pytest.raises(SystemExit, match=message):
+        main(arguments)
 
 
-def test_records_of_our_own_are_not_uploaded_and_all_else_is(
-    client: TrackingClient, search: SearchRecord, tmp_path: Path
+def test_late_delivery_to_a_server_that_is_still_away_ends_with_one_message(
+    begin: Begin, client: TrackingClient, sweep_dir: Path
 ) -> None:
-    folder = tmp_path / "sweep"
-    record = job(client, search, folder, status="FINISHED", end_time=5000, values=[1.0])
-    for name in ("note.txt", ".result.json", ".lost"):
-        (folder / "0" / name).write_text("{}")
-    deliver(search.settings, record, folder / "0")
-    assert set(client.files(str(record.run_id))) == {"note.txt"}
+    replace(begin(), status="FINISHED").save(sweep_dir)
+    client.is_away = True
+    with pytest.raises(SystemExit, match="Nothing is lost"):
+        main([str(sweep_dir)])
 
 
-def test_better_value_after_a_resume_is_a_tag_since_a_parameter_never_changes(
-    client: TrackingClient, search: SearchRecord, tmp_path: Path
+def test_curve_of_a_running_search_shows_settled_jobs_once(
+    begin: Begin, client: TrackingClient, make_job: MakeJob, sweep_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = tmp_path / "sweep"
-    job(client, search, folder, 0, status="FINISHED", end_time=5000, values=[0.5])
-    close_search(search, folder, "FINISHED")
-    job(client, search, folder, 1, status="FINISHED", end_time=6000, values=[0.9], overrides=["x=0.9"])
-    close_search(search, folder, "FINISHED")
-    parent = client.runs()["search"]
-    assert (parent.data.params["best_x"], parent.data.tags["best_x"]) == ("0.5", "0.9")
-    assert parent.data.tags["best.trial"] == "trial-1"
+    monkeypatch.setattr("hydra_plugins.hydra_mlflow_callback._search_run.SHARE", 1e9)  # look as often as asked
+    search = begin()
+    curve = LiveCurve(search, sweep_dir)
+    make_job(0, 0.5, parent_run_id=search.run_id)
+    make_job(1, 0.9, parent_run_id=search.run_id, end_time=2**60)  # this very moment: others may have ended before it
+    client.is_away = True
+    curve.show()
+    client.is_away = False
+    asked = client.n_calls
+    curve.show()
+    curve.show()
+    assert client.n_calls == asked + 1, "what is known is not sent again"
+    assert [(m.step, m.value) for m in client.get_metric_history(search.run_id, "best_score")] == [(1, 0.5)]
 
 
-def test_record_is_read_back_as_it_was_written_and_one_of_an_older_version_too(
-    client: TrackingClient, search: SearchRecord, tmp_path: Path
+def test_experiment_that_was_deleted_is_refused_with_the_way_to_restore_it(
+    settings: Settings, client: TrackingClient
 ) -> None:
-    record = job(client, search, tmp_path / "sweep", metrics=[("score", 0.5, 1, 2)])
-    assert load_job(tmp_path / "sweep/0") == record
-    assert load_search(tmp_path / "sweep") == search
-    path = tmp_path / "sweep/0/.mlflow_run.json"
-    old = json.loads(path.read_text())
-    del old["owner"], old["sweep"]
-    path.write_text(json.dumps({**old, "host": "elsewhere", "pid": 7}))
-    assert load_job(tmp_path / "sweep/0").owner.host == "elsewhere"
+    client.delete_experiment(settings.experiment_id)
+    with pytest.raises(ValueError, match=r"^hydra.callbacks.mlflow.experiment_name: was deleted .* --experiment-id 1`"):
+        open_experiment(settings)
+
+
+def test_record_of_a_search_is_json_that_names_its_sweep(begin: Begin, sweep_dir: Path) -> None:
+    begin()
+    content = json.loads((sweep_dir / ".mlflow_search.json").read_text())
+    assert content["sweep"] == Owner.me().as_attribute()

@@ -1,26 +1,30 @@
-"""The private names of Hydra and MLflow that the callback uses: each test fails when one changes."""
-
-from pathlib import Path
+"""The private names that this package needs mean what they meant."""
 
 import mlflow
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
 
 from hydra_plugins.hydra_mlflow_callback._upstream import leave_active_runs, result_of
-from tests.tracking_client import TrackingClient, put_in_place
+from tests.tracking_client import TrackingClient
+
+from .conftest import returned
 
 
-@pytest.mark.parametrize(("status", "value"), [(JobStatus.COMPLETED, 0.5), (JobStatus.FAILED, ValueError("x"))])
-def test_result_of_a_job_is_had_without_raising_it(status: JobStatus, value: object) -> None:
-    job = JobReturn(status=status)
-    job.return_value = value
-    assert result_of(job) is value
+def test_result_of_a_failed_job_is_its_error_which_the_public_name_raises() -> None:
+    error = RuntimeError("broke")
+    assert result_of(returned(error)) is error
+    with pytest.raises(RuntimeError, match="broke"):
+        _ = returned(error).return_value
+    assert result_of(JobReturn(status=JobStatus.UNKNOWN)) is None
+    assert result_of(returned(0.5)) == returned(0.5).return_value
 
 
-def test_active_run_is_left_without_being_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    client = put_in_place(TrackingClient(tmp_path), monkeypatch)
-    run = mlflow.start_run(experiment_id=client.create_experiment("e"), run_name="job")
-    assert mlflow.active_run() is not None
+def test_run_that_is_left_stays_running_and_the_server_is_not_asked(client: TrackingClient) -> None:
+    run_id = mlflow.start_run(experiment_id=client.create_experiment("e")).info.run_id
+    mlflow.start_run(experiment_id="1", nested=True)
+    before = client.n_calls
     leave_active_runs()
-    assert mlflow.active_run() is None
-    assert client.get_run(run.info.run_id).info.status == "RUNNING"
+    assert (mlflow.active_run(), client.n_calls) == (None, before)
+    assert client.get_run(run_id).info.status == "RUNNING"
+    mlflow.start_run(experiment_id="1")  # refused while another one is active
+    mlflow.end_run()

@@ -1,0 +1,150 @@
+"""What a delivery leaves in MLflow, and that it may be cut short and done again."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from mlflow.exceptions import MlflowException
+
+from hydra_plugins.hydra_mlflow_callback._delivery import deliver
+from hydra_plugins.hydra_mlflow_callback._record import JobRecord, load_job
+from hydra_plugins.hydra_mlflow_callback.config import Settings
+from hydra_plugins.hydra_search.results import mark_lost, save_result
+from tests.tracking_client import TrackingClient
+
+from .conftest import MakeJob
+
+
+@pytest.fixture
+def job(make_job: MakeJob) -> tuple[JobRecord, Path]:
+    """A job that has failed late: values, a curve, a traceback, a dataset, files of its own and ours."""
+    curve = [("score", step / 10, 100 + step, step) for step in range(3)]
+    record, directory = make_job(
+        7, 0.5, metrics=curve, error="Traceback\nValueError: no", status="FAILED", params={"x": "7", "y": "a"}
+    )
+    (directory / ".hydra").mkdir()
+    (directory / ".hydra/config.yaml").write_text("x: 7")
+    (directory / "job.log").write_text("log")
+    (directory / "dataset.json").write_text(json.dumps({"name": "d", "digest": "1f", "source": "f", "n_rows": 3}))
+    save_result(directory, [0.5])
+    mark_lost(directory, "gone")
+    return record, directory
+
+
+def test_run_says_what_the_record_says(settings: Settings, client: TrackingClient, job: tuple[JobRecord, Path]) -> None:
+    record, directory = job
+    deliver(settings, record, directory)
+    run = client.runs()["trial-7"]
+    assert (run.info.status, run.info.start_time, run.info.end_time) == ("FAILED", 1000, 2007)
+    assert run.data.params == {"x": "7", "y": "a"}
+    assert [(m.value, m.timestamp, m.step) for m in client.get_metric_history(run.info.run_id, "score")] == [
+        (0.0, 100, 0), (0.1, 101, 1), (0.2, 102, 2),
+    ]  # fmt: skip
+    assert run.data.tags["hydra.status_reason"] == "ValueError: no" and "hydra.pruned" not in run.data.tags
+    (used,) = run.inputs.dataset_inputs
+    assert (used.dataset.name, used.dataset.digest, used.dataset.profile) == ("d", "1f", '{"n_rows": 3}')
+    assert set(client.files(run.info.run_id)) == {".hydra/config.yaml", "dataset.json", "job.log", "traceback.txt"}
+    assert client.files(run.info.run_id)["traceback.txt"] == "Traceback\nValueError: no"
+    assert load_job(directory).sent and load_job(directory).run_id == run.info.run_id
+
+
+def test_delivery_done_again_changes_nothing(
+    settings: Settings, client: TrackingClient, job: tuple[JobRecord, Path]
+) -> None:
+    deliver(settings, *job)
+    before = client.dump()
+    deliver(settings, *job)
+    deliver(settings, load_job(job[1]), job[1])
+    assert client.dump() == before and len(before) == 1
+
+
+def contents(client: TrackingClient) -> list[object]:
+    ((run, history, files),) = client.dump().values()  # type: ignore[misc]  # of objects
+    return [run["data"], run["info"]["status"], run["info"]["end_time"], run["inputs"], history, files]
+
+
+@pytest.mark.parametrize("trouble", ["fails_at", "answer_lost_at"])
+@pytest.mark.parametrize("call", range(1, 7))
+def test_delivery_that_was_cut_short_is_completed_by_the_next(
+    settings: Settings, client: TrackingClient, job: tuple[JobRecord, Path], call: int, trouble: str
+) -> None:
+    record, directory = job
+    setattr(client, trouble, client.n_calls + call)
+    with pytest.raises(MlflowException):
+        deliver(settings, record, directory)
+    assert not load_job(directory).sent
+    deliver(settings, load_job(directory), directory)  # as another process would
+
+    cut_short = contents(client)
+
+    client.forget_runs()
+    record.run_id = None
+    deliver(settings, record, directory)
+    assert cut_short == contents(client), "not what one delivery leaves"
+
+
+def test_delivery_needs_six_calls_so_every_one_of_them_was_cut(
+    settings: Settings, client: TrackingClient, job: tuple[JobRecord, Path]
+) -> None:
+    before = client.n_calls
+    deliver(settings, *job)
+    assert client.n_calls - before == 6
+
+
+def test_more_than_mlflow_takes_at_once_arrives_complete(
+    settings: Settings, client: TrackingClient, make_job: MakeJob
+) -> None:
+    params = {f"p{i}": str(i) for i in range(250)}
+    record, directory = make_job(0, 0.5, params=params, metrics=[("score", 0.5, i, i) for i in range(2500)])
+    deliver(settings, record, directory)
+    run = client.runs()["trial-0"]
+    assert run.data.params == params
+    assert len(client.get_metric_history(run.info.run_id, "score")) == 2500
+    assert client.calls["_log_batch"] == 3
+
+
+def test_parameters_that_were_sent_while_the_job_ran_are_not_sent_again(
+    settings: Settings, client: TrackingClient, make_job: MakeJob
+) -> None:
+    record, directory = make_job(0, 0.5, params_sent=True)
+    deliver(settings, record, directory)
+    assert client.runs()["trial-0"].data.params == {}
+
+
+def test_pruned_job_is_killed_with_its_reason_and_without_a_traceback(
+    settings: Settings, client: TrackingClient, make_job: MakeJob
+) -> None:
+    deliver(settings, *make_job(0, status="KILLED", error="pruned after step 3", pruned=True))
+    run = client.runs()["trial-0"]
+    assert (run.data.tags["hydra.pruned"], run.data.tags["hydra.status_reason"]) == ("true", "pruned after step 3")
+    assert (run.info.status, client.files(run.info.run_id)) == ("KILLED", {})
+
+
+def test_no_artifacts_are_uploaded_where_that_is_switched_off(
+    settings: Settings, client: TrackingClient, job: tuple[JobRecord, Path]
+) -> None:
+    deliver(replace(settings, log_artifacts=False), *job)
+    assert set(client.files(client.runs()["trial-7"].info.run_id)) == {"traceback.txt"}
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"name": "d"}'])
+def test_file_that_describes_no_dataset_is_an_artifact_like_any_other(
+    settings: Settings, client: TrackingClient, make_job: MakeJob, text: str
+) -> None:
+    record, directory = make_job(0, 0.5)
+    (directory / "dataset.json").write_text(text)
+    deliver(settings, record, directory)
+    run = client.runs()["trial-0"]
+    assert not run.inputs.dataset_inputs and client.files(run.info.run_id) == {"dataset.json": text}
+
+
+def test_model_is_kept_once_and_not_as_a_file_too(
+    settings: Settings, client: TrackingClient, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, directory = make_job(0, 0.5)
+    for name in ("model.joblib", "input_example.parquet", "other.joblib"):
+        (directory / name).write_text("")
+    monkeypatch.setattr("hydra_plugins.hydra_mlflow_callback._delivery.log_model", lambda *_: True)
+    deliver(settings, record, directory)
+    assert set(client.files(client.runs()["trial-0"].info.run_id)) == {"other.joblib"}

@@ -1,0 +1,227 @@
+"""The run of one job, with a server that is there, away, or goes away meanwhile."""
+
+import json
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+from hydra.core.utils import JobReturn
+
+from hydra_plugins.hydra_mlflow_callback._job_run import End, JobRun, end_of, end_of_lost
+from hydra_plugins.hydra_mlflow_callback._record import SearchRecord, load_job
+from hydra_plugins.hydra_mlflow_callback.config import Settings
+from hydra_plugins.hydra_search.errors import InvalidObjective, SearchError
+from hydra_plugins.hydra_search.owner import Owner
+from hydra_plugins.hydra_search.results import save_result
+from hydra_plugins.hydra_trial import TrialPruned, report
+from tests.tracking_client import TrackingClient
+
+from .conftest import ELSEWHERE, job_config, returned
+
+
+@pytest.fixture
+def search(settings: Settings) -> SearchRecord:
+    return SearchRecord("parent", settings, tags={"mlflow.user": "me"}, fixed_keys=("y",), sweep=ELSEWHERE)
+
+
+def test_job_of_a_search_is_a_nested_run_and_the_active_one_until_it_ends(
+    settings: Settings, search: SearchRecord, client: TrackingClient, sweep_dir: Path
+) -> None:
+    job = JobRun.open(settings, search, job_config(sweep_dir, 3, x=0.5, y=2))
+    active = mlflow.active_run()
+    assert active is not None and active.info.run_id == job.record.run_id
+    job.close(returned(0.5))
+    assert mlflow.active_run() is None
+    run = client.runs()["trial-3"]
+    assert (run.info.status, run.data.params) == ("FINISHED", {"x": "0.5", "y": "2"})
+    assert (run.data.metrics["score"], run.data.metrics["trial_number"]) == (0.5, 3.0)
+    expected = {"mlflow.parentRunId": "parent", "study_name": "search", "kind": "plain", "mlflow.user": "me"}
+    assert expected.items() <= run.data.tags.items() and "hydra/launcher" not in run.data.tags
+    record = load_job(sweep_dir / "3")
+    assert (record.overrides, record.parent_run_id, record.sent) == (["x=0.5"], "parent", True)
+    assert (record.sweep, record.owner) == (ELSEWHERE, Owner.me())
+
+
+def test_single_job_is_a_run_of_its_own_with_all_its_overrides(
+    settings: Settings, client: TrackingClient, sweep_dir: Path
+) -> None:
+    JobRun.open(settings, None, job_config(sweep_dir, search=False, x=1)).close(returned(0.5))
+    run = client.runs()["search"]
+    assert "mlflow.parentRunId" not in run.data.tags and "trial_number" not in run.data.metrics
+    assert load_job(sweep_dir).overrides == ["x=1"]
+
+
+def test_run_id_in_the_environment_is_not_written_to(
+    settings: Settings, client: TrackingClient, sweep_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outer = client.create_run("1", run_name="outer").info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", outer)
+    JobRun.open(settings, None, job_config(sweep_dir, search=False)).close(returned(0.5))
+    assert client.get_run(outer).info.status == "RUNNING" and set(client.runs()) == {"outer", "search"}
+
+
+def test_job_goes_on_without_a_server_and_its_record_is_complete(
+    settings: Settings, search: SearchRecord, client: TrackingClient, sweep_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    client.is_away = True
+    job = JobRun.open(settings, search, job_config(sweep_dir, 1, x=0.5))
+    asked = client.n_calls
+    report(0.25, 0)
+    job.show()
+    job.close(returned(0.5))
+    assert client.n_calls == asked, "a job that could not open its run does not wait for the server again"
+    assert "MLflow can't be reached; trial-1 goes on and is recorded later" in caplog.text
+    record = load_job(sweep_dir / "1")
+    assert (record.status, record.values, record.sent, record.run_id) == ("FINISHED", [0.5], False, None)
+    assert record.metrics[0][:2] == ("score", 0.25)
+
+
+def test_server_that_goes_away_while_the_job_runs_is_asked_no_more(
+    settings: Settings, search: SearchRecord, client: TrackingClient, sweep_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = JobRun.open(settings, search, job_config(sweep_dir, 1, x=0.5))
+    report(0.25, 0)
+    client.is_away = True
+    job.show()
+    asked = client.n_calls
+    report(0.5, 1)
+    job.show()
+    job.close(returned(0.5))
+    assert client.n_calls == asked
+    assert "MLflow is gone; trial-1 goes on and is recorded later" in caplog.text
+    assert [step for key, _, _, step in load_job(sweep_dir / "1").metrics if key == "score"] == [0, 1, 1]
+    assert not load_job(sweep_dir / "1").sent and mlflow.active_run() is None
+
+
+def test_server_that_goes_away_at_the_end_costs_the_job_nothing(
+    settings: Settings, search: SearchRecord, client: TrackingClient, sweep_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = JobRun.open(settings, search, job_config(sweep_dir, 1))
+    client.is_away = True
+    job.close(returned(0.5))
+    assert "MLflow can't take trial-1 now" in caplog.text and mlflow.active_run() is None
+    assert load_job(sweep_dir / "1").status == "FINISHED"
+
+
+def test_reported_values_are_sent_once_while_the_job_runs(
+    settings: Settings, search: SearchRecord, client: TrackingClient, sweep_dir: Path
+) -> None:
+    job = JobRun.open(settings, search, job_config(sweep_dir, 1, x=0.5))
+    report(0.25, 0)
+    job.show()
+    job.show()
+    report(0.5, 1)
+    job.show()
+    run_id = str(job.record.run_id)
+    assert [(m.value, m.step) for m in client.get_metric_history(run_id, "score")] == [(0.25, 0), (0.5, 1)]
+    assert client.get_run(run_id).data.params == {"x": "0.5"}
+    assert client.calls["_log_batch"] == 2, "the second look had nothing to send"
+    job.close(returned(0.75))
+    report(0.9, 2)
+    assert [m.step for m in client.get_metric_history(run_id, "score")] == [0, 1, 1], "nobody listens any more"
+
+
+def test_numbers_of_the_metrics_file_are_metrics_and_the_result_wins(
+    settings: Settings, search: SearchRecord, client: TrackingClient, sweep_dir: Path
+) -> None:
+    job = JobRun.open(settings, search, job_config(sweep_dir, 1))
+    (sweep_dir / "1/metrics.json").write_text(json.dumps({"score": 0.1, "loss": 2}))
+    job.close(returned(0.5))
+    metrics = client.runs()["trial-1"].data.metrics
+    assert (metrics["score"], metrics["loss"], metrics["duration_seconds"] >= 0) == (0.5, 2.0, True)
+
+
+def test_metrics_file_that_is_none_is_warned_of_and_the_job_is_recorded(
+    settings: Settings, search: SearchRecord, client: TrackingClient, sweep_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = JobRun.open(settings, search, job_config(sweep_dir, 1))
+    (sweep_dir / "1/metrics.json").write_text("[0.5")
+    job.close(returned(0.5))
+    assert "is no record of metrics" in caplog.text
+    assert client.runs()["trial-1"].info.status == "FINISHED"
+
+
+def test_password_of_a_url_reaches_neither_run_nor_file(
+    settings: Settings, search: SearchRecord, client: TrackingClient, sweep_dir: Path
+) -> None:
+    JobRun.open(settings, search, job_config(sweep_dir, 1, url="postgresql://me:secret@db/x")).close(returned(0.5))
+    left = str(client.dump()) + "".join(path.read_text() for path in sweep_dir.rglob("*") if path.is_file())
+    assert "secret" not in left and "me:***@db" in left
+
+
+def test_model_that_is_not_there_ends_the_program_and_the_run_stays_as_it_is(
+    settings: Settings, client: TrackingClient, sweep_dir: Path
+) -> None:
+    job = JobRun.open(replace(settings, register_model="cancer"), None, job_config(sweep_dir, search=False))
+    with pytest.raises(SearchError, match=r"^hydra.callbacks.mlflow.register_model: needs a fitted .* got cancer; "):
+        job.close(returned(0.5))
+    assert mlflow.active_run() is None
+
+
+def test_model_that_can_not_be_registered_without_a_server_ends_the_program(
+    settings: Settings, client: TrackingClient, sweep_dir: Path
+) -> None:
+    named = replace(settings, register_model="cancer", names={"register_model": "ship (hydra...register_model)"})
+    client.is_away = True
+    job = JobRun.open(named, None, job_config(sweep_dir, search=False))
+    with pytest.raises(SearchError, match=r"^ship \(hydra.*\): nothing is registered, since MLflow can't be reached"):
+        job.close(returned(0.5))
+
+
+COMPARED = Settings("http://server", "e", "r", metrics=("score",), directions=("maximize",))
+NOT_COMPARED = Settings("http://server", "e", "r")
+PAIR = replace(COMPARED, metrics=("a", "b"), directions=("maximize", "minimize"))
+REFUSED = InvalidObjective("the job must return a finite number, got nan")
+
+
+class Pruned(TrialPruned):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("settings", "result", "expected"),
+    [
+        (COMPARED, 0.5, End("FINISHED", (0.5,))),
+        (PAIR, (0.5, 2), End("FINISHED", (0.5, 2.0))),
+        (NOT_COMPARED, None, End("FINISHED")),
+        (NOT_COMPARED, 0.5, End("FINISHED", (0.5,))),
+        (COMPARED, None, End("FAILED", error="the job must return a number, got None")),
+        (COMPARED, float("nan"), End("FAILED", error="the job must return a finite number, got nan")),
+        (PAIR, 0.5, End("FAILED", error="the job must return 2 value(s), got 1: 0.5")),
+        (COMPARED, REFUSED, End("FAILED", error=str(REFUSED))),
+        (COMPARED, Pruned("after step 3"), End("KILLED", error="after step 3", pruned=True)),
+    ],
+)
+def test_end_of_a_job_is_that_of_its_result(settings: Settings, result: object, expected: End) -> None:
+    assert end_of(returned(result), settings) == expected
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(RuntimeError("broke"), "FAILED"), (KeyboardInterrupt("broke"), "KILLED"), (SystemExit("broke"), "KILLED")],
+)
+def test_job_that_raised_ends_with_its_traceback(error: BaseException, status: str) -> None:
+    try:
+        raise error
+    except BaseException as raised:
+        end = end_of(returned(raised), COMPARED)
+    assert end.status == status and not end.pruned
+    assert "raise error" in str(end.error) and str(end.error).strip().endswith("broke")
+
+
+def test_job_that_ended_before_it_began_has_failed() -> None:
+    assert end_of(JobReturn(), COMPARED) == End("FAILED", error="the job ended without a result")
+
+
+def test_lost_job_has_finished_if_it_has_left_its_result(tmp_path: Path) -> None:
+    assert end_of_lost(tmp_path) == End("KILLED", error="the job's process ended before the job did")
+    save_result(tmp_path, [0.5, 2.0])
+    assert end_of_lost(tmp_path) == End("FINISHED", (0.5, 2.0))
+
+
+@pytest.fixture(autouse=True)
+def _warnings(caplog: Any) -> None:
+    caplog.set_level(logging.WARNING)
