@@ -119,7 +119,7 @@ class LiveCurve:
             if points[self._n_sent :]:
                 log_values(connect(self.search.settings), self.search.run_id, points[self._n_sent :])
             self._n_sent = len(points)
-        except Exception as error:  # whatever a server or a network raises: the end of the search tells it
+        except Exception as error:  # whatever a server or a network raises: the end of the search says it
             log.debug("MLflow can't take the curve now: %s", error)
         self._not_before = start + (time.monotonic() - start) / SHARE
 

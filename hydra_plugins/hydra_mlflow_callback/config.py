@@ -35,7 +35,7 @@ class MLflowCallbackConf:
     # What the job returns: a name, or a list of names for several objectives. null: "value"
     metric: Any = None
 
-    # maximize or minimize, or a list of them: tells which run is the best. null: no run is
+    # maximize or minimize, or a list of them: decides which run is the best. null: no run is
     direction: Any = None
 
     # Config keys (with all below them) that are no parameters of the job

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from mlflow.exceptions import MlflowException
 from omegaconf import OmegaConf
 
 from hydra_plugins.hydra_mlflow_callback.__main__ import main
@@ -71,9 +72,10 @@ def test_server_that_can_not_be_asked_for_the_parent_is_no_reason_for_a_new_one(
     begin: Begin, client: TrackingClient
 ) -> None:
     begin()
-    client.is_away = True
-    with pytest.raises(Exception, match="Max retries"):
+    client.fails_at = client.n_calls + 1
+    with pytest.raises(MlflowException, match="Max retries"):
         begin()
+    assert len(client.dump()) == 1
 
 
 def test_keys_that_the_command_line_fixes_are_kept_with_their_sign(begin: Begin) -> None:
@@ -172,11 +174,12 @@ def test_files_of_the_sweep_and_the_best_trial_are_artifacts_of_the_parent(
 ) -> None:
     search = begin()
     make_job(0, 0.5, parent_run_id=search.run_id)
+    make_job(1, 0.25, parent_run_id=search.run_id)
     (sweep_dir / "summary.md").write_text("what the sweeper says")
     close_search(search, sweep_dir, "FINISHED")
     files = client.files(search.run_id)
     assert set(files) == {"summary.md", "best_trial.txt"}, "our own records stay"
-    assert "Best trial: trial-0, score: 0.5\nBest parameters: x=0\n" in files["best_trial.txt"]
+    assert files["best_trial.txt"].endswith("\nBest trial: trial-0, score: 0.5\nBest parameters: x=0\n")
     note = client.runs()["search"].data.tags["mlflow.note.content"]
     assert note.startswith("Best runs: [trial-0](#/experiments/1/runs/") and note.endswith("\n\nwhat the sweeper says")
 
