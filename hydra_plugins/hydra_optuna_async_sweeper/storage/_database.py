@@ -217,6 +217,8 @@ class RetryingStorage:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:  # Any: each method's own
         """Return the method of this name that waits."""
+        if name == "once" or name.startswith("__"):  # asked for by copy and pickle, before `once` is there
+            raise AttributeError(name)
         method = getattr(self.once, name)
 
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -225,6 +227,7 @@ class RetryingStorage:
             except KeyError as error:
                 if name not in OF_ONE_TRIAL:
                     raise
-                raise TrialForgotten(f"The database has forgotten the trial with the id {args[0]}.") from error
+                trial_id = next(iter((*args, *kwargs.values())))
+                raise TrialForgotten(f"The database has forgotten the trial with the id {trial_id}.") from error
 
         return call

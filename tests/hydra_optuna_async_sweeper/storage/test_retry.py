@@ -1,14 +1,23 @@
 """What is waited for, and what is not."""
 
+import copy
+import inspect
+import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from optuna.exceptions import StorageInternalError
-from optuna.storages import get_storage
+from optuna.storages import BaseStorage, get_storage
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from hydra_plugins.hydra_optuna_async_sweeper.storage import _database
-from hydra_plugins.hydra_optuna_async_sweeper.storage._database import RetryingStorage, TrialForgotten, retry
+from hydra_plugins.hydra_optuna_async_sweeper.storage._database import (
+    OF_ONE_TRIAL,
+    RetryingStorage,
+    TrialForgotten,
+    retry,
+)
 from hydra_plugins.hydra_search.errors import DatabaseGone
 
 
@@ -63,6 +72,20 @@ def test_trial_that_the_database_has_forgotten_is_given_up_and_a_missing_study_i
     with pytest.raises(TrialForgotten, match="the trial with the id 7"):
         storage.set_trial_user_attr(7, "beat", 1.0)
     with pytest.raises(TrialForgotten):
-        storage.get_trial(7)
+        storage.get_trial(trial_id=7)
     with pytest.raises(KeyError):
         storage.get_study_id_from_name("absent")
+
+
+def test_methods_of_one_trial_are_all_that_optuna_demands_of_a_storage() -> None:
+    demanded = {name: inspect.signature(getattr(BaseStorage, name)) for name in BaseStorage.__abstractmethods__}
+    assert set(OF_ONE_TRIAL) == {name for name, signature in demanded.items() if "trial_id" in signature.parameters}
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda storage: pickle.loads(pickle.dumps(storage))])
+def test_copy_of_a_storage_that_waits_reads_the_same_study(
+    tmp_path: Path, again: Callable[[RetryingStorage], RetryingStorage]
+) -> None:
+    storage = RetryingStorage(get_storage(f"sqlite:///{tmp_path}/study.db"))
+    study_id = storage.create_new_study([], "s")
+    assert again(storage).get_study_id_from_name("s") == study_id

@@ -1,0 +1,5 @@
+"""The database server."""
+
+from tests.postgresql import postgresql
+
+__all__ = ["postgresql"]
