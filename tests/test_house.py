@@ -221,6 +221,18 @@ def test_words_are_the_fields_own() -> None:
     assert not [(name, line) for name, line in lines if NOT_THE_FIELDS_WORDS.search(line)]
 
 
+def test_names_of_files_and_of_trial_attributes_are_spelled_once() -> None:
+    from hydra_plugins.hydra_search import files, trials
+
+    names = {value for value in vars(files).values() if isinstance(value, str) and "." in value and "/" not in value}
+    names -= {files.__name__, files.__doc__}
+    attributes = {trials.LOST, trials.BEAT, trials.ERROR, trials.RETRIES, trials.JOB_DIR, trials.SWEEPER}
+    homes = {PLUGINS / "hydra_search/files.py", PLUGINS / "hydra_search/trials.py"}
+    retyped = [(path.name, text) for path in FILES if path not in homes for text in texts(path)]
+    assert len(names) > 10
+    assert not [(name, text) for name, text in retyped if text in names | attributes]
+
+
 def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys, runpy\n"

@@ -36,8 +36,9 @@ class OptunaAsyncSweeperConf(OptunaSweeperConf):
     # Ends trials that are not worth going on with; needs report(value, step) in the job
     pruner: PrunerConf = MISSING
 
-    # Name, or list of names, of what the job returns, for the report; as many as there are directions. null: "value"
-    metric: Any = None
+    # Name, or list of names, of what the job returns, for the report; as many as there are directions. null: "value".
+    # A search that has named it for the preflight callback need not name it twice
+    metric: Any = "${oc.select:hydra.callbacks.preflight.metric,null}"
 
     # The study's total number of trials: the same study_name again runs what is missing
     n_trials: int = 20

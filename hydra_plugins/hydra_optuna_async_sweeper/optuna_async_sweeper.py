@@ -26,7 +26,10 @@ class OptunaAsyncSweeper(Sweeper):
     _checked: "ClassVar[tuple[DictConfig, Search] | None]" = None
 
     def __init__(self, **settings: Any) -> None:  # Any: the fields of OptunaAsyncSweeperConf, as Hydra passes them
-        values: dict[str, Any] = {key: plain(value) for key, value in settings.items()}
+        known = (
+            OptunaAsyncSweeperConf.__dataclass_fields__
+        )  # a key of the application's own beside them is its own affair
+        values: dict[str, Any] = {key: plain(value) for key, value in settings.items() if key in known}
         self.settings = OptunaAsyncSweeperConf(**values)
 
     @classmethod

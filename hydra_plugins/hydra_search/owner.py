@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
+from .trials import BEAT, WORKER
+
 SECONDS_BETWEEN_BEATS = 15.0
 # A worker on another machine that has not beaten for so long is lost.
 SILENCE = 90.0
@@ -88,13 +90,13 @@ def owner_is_gone(attributes: Mapping[str, object], seconds_since_start: float, 
         seconds_since_start: since the trial was claimed.
         now: seconds since the epoch.
     """
-    worker = attributes.get("worker")
+    worker = attributes.get(WORKER)
     if not isinstance(worker, Mapping):
         return seconds_since_start > UNOWNED
     owner = Owner.of_attribute(worker)
     if owner.is_here():
         return not owner.is_alive()
-    beat = attributes.get("beat")
+    beat = attributes.get(BEAT)
     last_sign = now - beat if isinstance(beat, (int, float)) else seconds_since_start
     return last_sign > SILENCE
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 # User attributes of a trial.
-WORKER = "worker"  # who runs it, with `sweeper`, who started that worker
+WORKER, SWEEPER = "worker", "sweeper"  # who runs it, and in there who started that worker
 BEAT = "beat"  # the worker's last sign of life, seconds since the epoch
 LOST = "lost"  # why it ended without a result
 ERROR = "error"  # why its job failed

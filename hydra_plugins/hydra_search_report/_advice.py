@@ -9,7 +9,7 @@ from itertools import chain
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from hydra_plugins.hydra_search.trials import INTERRUPTED, MAXIMIZE, WORKER, best_trials, finished, reason_of
+from hydra_plugins.hydra_search.trials import INTERRUPTED, MAXIMIZE, SWEEPER, WORKER, best_trials, finished, reason_of
 
 from ._facts import SearchFacts, SpaceRow
 from ._trials import Importances, branch_text, is_in, last_moment, rows_of, space_rows, worker_of
@@ -169,8 +169,8 @@ def _last_session(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     if not started:
         return []
     last = max(started, key=lambda trial: trial.datetime_start or last_moment([]))
-    sweeper = last.user_attrs[WORKER].get("sweeper")
-    return [trial for trial in started if trial.user_attrs[WORKER].get("sweeper") == sweeper]
+    sweeper = last.user_attrs[WORKER].get(SWEEPER)
+    return [trial for trial in started if trial.user_attrs[WORKER].get(SWEEPER) == sweeper]
 
 
 def _failures(trials: Sequence[FrozenTrial]) -> Iterator[Advice]:

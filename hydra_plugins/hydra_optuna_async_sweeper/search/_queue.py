@@ -19,6 +19,7 @@ from hydra_plugins.hydra_search.trials import (
     LOST,
     RETRIES,
     RETRY_OF,
+    SWEEPER,
     WORKER,
     Outcome,
     directory_of,
@@ -77,7 +78,7 @@ class TrialQueue:
             with self._claim_lock:
                 if not self.storage.set_trial_state_values(trial_id(trial), TrialState.RUNNING):
                     return False
-            worker = Owner.me().as_attribute() | {"sweeper": self.search.sweeper.as_attribute()}
+            worker = Owner.me().as_attribute() | {SWEEPER: self.search.sweeper.as_attribute()}
             self.storage.set_trial_user_attr(trial_id(trial), WORKER, worker)
         except UpdateFinishedTrialError:
             return False
@@ -120,8 +121,10 @@ class TrialQueue:
         return [
             _waiting_trial(
                 {**trial.system_attrs.get(FIXED, {}), **trial.params},  # it may have been lost between two parameters
-                retry_of=trial.number,
-                retries=int(trial.user_attrs.get(RETRIES, 0)) + (trial.user_attrs[LOST] != INTERRUPTED),
+                {
+                    RETRY_OF: trial.number,
+                    RETRIES: int(trial.user_attrs.get(RETRIES, 0)) + (trial.user_attrs[LOST] != INTERRUPTED),
+                },
             )
             for trial in lost
         ]
@@ -183,12 +186,12 @@ def owner_of(trial: FrozenTrial) -> Owner | None:
 def sweeper_of(trial: FrozenTrial) -> Owner | None:
     """Return the process that started the trial's worker."""
     worker = trial.user_attrs.get(WORKER)
-    sweeper = worker.get("sweeper") if isinstance(worker, Mapping) else None
+    sweeper = worker.get(SWEEPER) if isinstance(worker, Mapping) else None
     return Owner.of_attribute(sweeper) if isinstance(sweeper, Mapping) else None
 
 
-def _waiting_trial(params: Mapping[str, object], **attributes: object) -> FrozenTrial:
-    return create_trial(state=TrialState.WAITING, system_attrs={FIXED: dict(params)}, user_attrs=attributes)
+def _waiting_trial(params: Mapping[str, object], attributes: Mapping[str, object] | None = None) -> FrozenTrial:
+    return create_trial(state=TrialState.WAITING, system_attrs={FIXED: dict(params)}, user_attrs=dict(attributes or {}))
 
 
 def _as_text(params: Mapping[str, object]) -> str:

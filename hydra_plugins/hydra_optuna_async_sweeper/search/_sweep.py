@@ -19,7 +19,7 @@ from hydra_plugins.hydra_search.files import MULTIRUN
 from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.settings import Setting, read_setting
 from hydra_plugins.hydra_search.signals import terminable
-from hydra_plugins.hydra_search.trials import Outcome, directory_of, outcome_of, over, reason_of
+from hydra_plugins.hydra_search.trials import ERROR, Outcome, directory_of, outcome_of, over, reason_of
 
 from ..worker._job_config import item_context
 from ..worker._sampler import is_grid, make_sampler
@@ -205,7 +205,7 @@ class Sweep:
         trials, limit = self.queue.trials(TrialState.FAIL), self.search.max_retries
         failed = [trial for trial in trials if outcome_of(trial, limit) is Outcome.FAILED]
         last = failed[-1]
-        reason = reason_of(last) if "error" in last.user_attrs else f"{reason_of(last)}, and retried {limit} times"
+        reason = reason_of(last) if ERROR in last.user_attrs else f"{reason_of(last)}, and retried {limit} times"
         raise SystemExit(
             f"{len(failed)} trials failed, more than max_failure_rate={self.search.max_failure_rate} of "
             f"n_trials={self.search.n_trials} allows. The last one, trial {last.number}: {reason}\n"

@@ -88,6 +88,7 @@ def test_running_trial_that_left_its_result_is_closed_with_it_and_not_requeue(se
     save_result(directory, [0.5])
     assert not queue.requeue(trial, INTERRUPTED)
     assert (queue.trials()[0].state, queue.trials()[0].value) == (TrialState.COMPLETE, 0.5)
+    assert not is_marked_lost(directory)
 
 
 @pytest.mark.parametrize("by", ["the worker that goes on", "the sweep that has ended"])
@@ -119,13 +120,3 @@ def test_lost_trial_leaves_word_in_its_directory_for_those_who_cannot_see_its_pr
     directory.mkdir()
     assert queue.requeue(trial, "worker lost")
     assert is_marked_lost(directory)
-
-
-def test_trial_with_a_result_leaves_no_word_of_a_loss(search: Search) -> None:
-    queue = queue_of(search)
-    trial = claimed(queue)
-    directory = Path(search.sweep_dir, str(trial.number))
-    directory.mkdir()
-    save_result(directory, [0.5])
-    queue.requeue(trial, "worker lost")
-    assert not is_marked_lost(directory)
