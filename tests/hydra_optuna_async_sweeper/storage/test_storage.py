@@ -33,10 +33,12 @@ def test_study_is_the_same_in_every_process_that_opens_it(storage: StudyStorage,
     assert again == storage
     assert again.open().get_study_id_from_name("s") == study_id
     assert storage.file is None or storage.file.is_relative_to(tmp_path)
+    assert any(path.is_file() for path in tmp_path.rglob("*")), "a relative path is relative to where the search began"
 
 
 def test_lock_keeps_others_out_and_lets_them_in_again(storage: StudyStorage, tmp_path: Path) -> None:
-    lock, other = storage.queue_lock(tmp_path / "lock"), storage.queue_lock(tmp_path / "lock")
+    elsewhere = pickle.loads(pickle.dumps(storage))  # as a worker has it
+    lock, other = storage.queue_lock(tmp_path / "lock"), elsewhere.queue_lock(tmp_path / "lock")
     with lock, pytest.raises(Timeout):
         other.acquire(blocking=False)  # type: ignore[attr-defined]  # a FileLock's
     with other, pytest.raises(Timeout):
