@@ -144,7 +144,7 @@ def test_packages_import_one_another_one_way() -> None:
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
     known = {name_of(path) for path in FILES}
-    graph = {name_of(path): {name for name in imports(path, for_types=False) if name in known} for path in FILES}
+    graph = {name_of(path): {name for name in imports(path) if name in known} for path in FILES}
     done: set[str] = set()
 
     def visit(name: str, way: tuple[str, ...]) -> None:

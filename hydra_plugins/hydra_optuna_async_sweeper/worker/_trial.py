@@ -28,11 +28,11 @@ from ._job_config import Composer
 from ._sampler import Samplers, load_custom_space, make_pruner
 
 if TYPE_CHECKING:
-    from hydra.types import TaskFunction
+    from hydra.types import HydraContext, TaskFunction
     from omegaconf import DictConfig
 
     from ..search._queue import TrialQueue
-    from ._worker import Worker
+    from ..search._spec import Search
 
 log = logging.getLogger(__name__)
 
@@ -78,12 +78,17 @@ class Reporter:
             raise Pruned(f"pruned at step {step} with {value:g}")
 
 
+@dataclass
 class TrialRunner:
     """Runs claimed trials as Hydra jobs."""
 
-    def __init__(self, worker: "Worker", queue: "TrialQueue") -> None:
-        self.search, self.config, self.hydra_context = worker.search, worker.config, worker.hydra_context
-        self.task_function, self.queue, self.storage = worker.task_function, queue, queue.storage
+    search: "Search"
+    config: "DictConfig"  # of the sweep
+    hydra_context: "HydraContext"
+    task_function: "TaskFunction"  # the user's
+    queue: "TrialQueue"
+
+    def __post_init__(self) -> None:
         everywhere = {parameter.name: parameter.domain.distribution for parameter in self.search.space.parameters}
         self.samplers = Samplers(self.search.sampler, everywhere)
         self.pruner = make_pruner(self.search.pruner)
@@ -106,7 +111,7 @@ class TrialRunner:
 
     def _ask(self, claimed: FrozenTrial) -> Trial:
         sampler = self.samplers.of_trial(claimed.number)
-        study = Study(self.search.study_name, self.storage, sampler, self.pruner)
+        study = Study(self.search.study_name, self.queue.storage, sampler, self.pruner)
         return Trial(study, trial_id(claimed))
 
     def _run(self, trial: Trial) -> None:
@@ -167,4 +172,4 @@ class TrialRunner:
 
     def _beat(self, trial: FrozenTrial) -> None:
         with suppress(UpdateFinishedTrialError):  # it ends, or was taken for lost, this very moment
-            self.storage.set_trial_user_attr(trial_id(trial), BEAT, time.time())
+            self.queue.storage.set_trial_user_attr(trial_id(trial), BEAT, time.time())

@@ -53,7 +53,7 @@ class Worker:
         if self.search.devices is not None:
             take_device(self.search.devices, Path(self.search.sweep_dir))
         queue = TrialQueue(self.search, self.search.storage.open())
-        runner = TrialRunner(self, queue)
+        runner = TrialRunner(self.search, self.config, self.hydra_context, self.task_function, queue)
         self.restore_log()
         gc.freeze()  # what is loaded stays; collecting it at exit would take a tenth of a second
         apart = self.search.sweeper != Owner.me()  # else the sweeper runs in this process too, and is to end as well
