@@ -7,8 +7,10 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -100,6 +102,39 @@ class PostgreSQLServer:
     def stop(self) -> None:
         self.shut_down()
         shutil.rmtree(self.folder)
+
+
+class LossyProxy:
+    """A port before the server's; once `lose_next_reply` is set, one reply of the server is thrown away."""
+
+    def __init__(self, port: int) -> None:
+        self.lose_next_reply = threading.Event()
+        self._server_port = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+
+    def __enter__(self) -> "LossyProxy":
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.create_connection(("127.0.0.1", self._server_port))
+                threading.Thread(target=self._pass_on, args=(client, server, False), daemon=True).start()
+                threading.Thread(target=self._pass_on, args=(server, client, True), daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, to: socket.socket, is_reply: bool) -> None:
+        with source, to, suppress(OSError):
+            while content := source.recv(65536):
+                if is_reply and self.lose_next_reply.is_set():
+                    self.lose_next_reply.clear()
+                else:
+                    to.sendall(content)
 
 
 def unprivileged_user() -> str | None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
     from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler, QMCSampler
+    from optuna.storages import BaseStorage, RDBStorage
     from optuna.trial import FrozenTrial
 
 
@@ -64,6 +65,12 @@ def returned(job: "JobReturn") -> object:
 def trial_id(trial: "FrozenTrial") -> int:
     """Return the id by which storages know a trial; by its number they would have to look it up."""
     return trial._trial_id
+
+
+def database_of(storage: "BaseStorage") -> "RDBStorage":
+    """Return the database below the cache that `optuna.storages.get_storage` puts around it."""
+    database: RDBStorage = storage._backend  # type: ignore[attr-defined]
+    return database
 
 
 def take_sample(sampler: "BaseSampler", number: int, space: "Mapping[str, BaseDistribution]") -> None:

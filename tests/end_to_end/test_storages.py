@@ -19,8 +19,8 @@ from optuna.trial import TrialState
 
 from hydra_plugins.hydra_optuna_async_sweeper.search._queue import TrialQueue
 from hydra_plugins.hydra_optuna_async_sweeper.search._spec import Search
-from hydra_plugins.hydra_optuna_async_sweeper.storage._database import database_at
 from hydra_plugins.hydra_optuna_async_sweeper.storage._journal import Journal
+from hydra_plugins.hydra_optuna_async_sweeper.storage._resolve import database_at
 from hydra_plugins.hydra_optuna_async_sweeper.storage._storage import StudyStorage
 from hydra_plugins.hydra_search.files import JOURNAL
 from hydra_plugins.hydra_search.owner import SILENCE

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hydra import initialize_config_dir
@@ -14,12 +15,14 @@ from omegaconf import DictConfig, OmegaConf
 from optuna import create_study
 from optuna.distributions import FloatDistribution
 from optuna.samplers import QMCSampler
+from optuna.storages import RDBStorage, get_storage
 from optuna.trial import Trial, create_trial
 
 from hydra_plugins.hydra_optuna_async_sweeper._upstream import (
     QuicklyCopied,
     apply_values,
     copy_quickly,
+    database_of,
     returned,
     take_sample,
     trial_id,
@@ -86,3 +89,8 @@ def test_sampler_gives_out_the_sample_that_it_is_told_to() -> None:
     study = create_study(sampler=QMCSampler(seed=1, scramble=True))
     study.add_trial(create_trial(value=0.0, params={"x": 0.5, "y": 0.5}, distributions=dict(space)))
     assert [study.ask(space).params for _ in range(2)] == [drawn(0), drawn(1)], "Optuna itself counts from 0"
+
+
+def test_database_is_found_below_the_cache(tmp_path: Path) -> None:
+    cached = get_storage(f"sqlite:///{tmp_path}/study.db")
+    assert not isinstance(cached, RDBStorage) and isinstance(database_of(cached), RDBStorage)

@@ -46,7 +46,7 @@ class TrialQueue:
         self.search = search
         self.storage = storage
         self.study_id = storage.get_study_id_from_name(search.study_name)
-        self._lock = search.storage.queue_lock(Path(search.sweep_dir, LOCK_FILE))
+        self._lock = search.storage.queue_lock(Path(search.sweep_dir, LOCK_FILE), storage)
         self._claim_lock: AbstractContextManager[object] = (
             nullcontext() if search.storage.claims_atomically else self._lock
         )

@@ -7,11 +7,11 @@ from typing import cast
 from hydra_plugins.hydra_search.errors import bad_input
 from hydra_plugins.hydra_search.files import JOURNAL
 
-from ._database import SQLITE_FILE, Database, database_at
+from ._database import SQLITE_FILE, Database, SQLite
 from ._journal import Journal
-from ._storage import Custom, StudyStorage, Target
+from ._postgresql import PostgreSQL
+from ._storage import STORAGE, Custom, StudyStorage, Target
 
-KEY = "hydra.sweeper.storage"
 REMEDY = "Leave it null for a journal file in the sweep directory, or write sqlite:///study.db."
 
 
@@ -32,22 +32,35 @@ def resolve_storage(value: object, sweep_dir: Path, base: Path) -> StudyStorage:
         return _reachable(database_at(_absolute_url(value, base)))
     target = str(value.get("_target_", "")) if isinstance(value, Mapping) else ""
     if not target.startswith("optuna.storages."):
-        raise bad_input(KEY, value, "must be null, a URL, or a _target_ of optuna.storages", REMEDY)
+        raise bad_input(STORAGE, value, "must be null, a URL, or a _target_ of optuna.storages", REMEDY)
     if target.endswith("InMemoryStorage"):
         remedy = "Leave it null: a journal file in the sweep directory costs about as little."
-        raise bad_input(KEY, target, "a storage in memory can't be shared with the workers", remedy)
+        raise bad_input(STORAGE, target, "a storage in memory can't be shared with the workers", remedy)
     found = _absolute_paths(cast("Mapping[str, object]", value), base)
     return _reachable(database_at(str(found.get("url")), found)) if target.endswith("RDBStorage") else Custom(found)
 
 
+def database_at(url: str, target: Target | None = None) -> "Database":
+    """Return the database of a URL.
+
+    Args:
+        url: of SQLAlchemy; the path of a SQLite file is absolute.
+        target: the RDBStorage to make instead of the one that serves this URL best.
+    """
+    if url.startswith("sqlite"):
+        found = SQLITE_FILE.match(url)
+        return SQLite(url, target, Path(found[2]) if found else None)
+    return PostgreSQL(url, target) if url.startswith("postgresql") else Database(url, target)
+
+
 def _reachable(database: Database) -> Database:
-    database.check_reachable(KEY)
+    database.check_reachable(STORAGE)
     return database
 
 
 def _absolute_url(url: str, base: Path) -> str:
     if "://" not in url:
-        raise bad_input(KEY, url, "must be a database URL", REMEDY)
+        raise bad_input(STORAGE, url, "must be a database URL", REMEDY)
     return SQLITE_FILE.sub(lambda found: f"{found[1]}{base / found[2]}", url, count=1)
 
 

@@ -14,6 +14,7 @@ from optuna.storages import BaseStorage, get_storage
 # a `_target_` with its arguments, paths absolute
 Target = Mapping[str, object]
 TARGETS = ("optuna.storages.*",)
+STORAGE = "hydra.sweeper.storage"  # the key that messages name
 
 _Result = TypeVar("_Result")
 
@@ -39,8 +40,10 @@ class StudyStorage(ABC):
     def shown(self) -> str:
         """As a person would write it, without a password, and as optuna-dashboard opens it."""
 
-    def queue_lock(self, path: Path) -> AbstractContextManager[object]:
+    def queue_lock(self, path: Path, storage: BaseStorage) -> AbstractContextManager[object]:
         """Return the lock for reading the study and writing what follows from it: a file, unless the database has one.
+
+        `storage` is what `open` returned.
 
         It may be entered again and again.
         """

@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.hydra_optuna_async_sweeper.search._queue import FIXED, TrialQueue
 from hydra_plugins.hydra_optuna_async_sweeper.search._spec import Search
-from hydra_plugins.hydra_optuna_async_sweeper.storage._database import database_at
+from hydra_plugins.hydra_optuna_async_sweeper.storage._resolve import database_at
 from hydra_plugins.hydra_search.results import is_marked_lost, save_result
 from hydra_plugins.hydra_search.trials import INTERRUPTED
 from tests.sweeps import made_up_search, queue_of

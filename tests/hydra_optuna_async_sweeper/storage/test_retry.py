@@ -3,21 +3,20 @@
 import copy
 import inspect
 import pickle
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, get_storage
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 
-from hydra_plugins.hydra_optuna_async_sweeper.storage import _database
-from hydra_plugins.hydra_optuna_async_sweeper.storage._database import (
-    OF_ONE_TRIAL,
-    RetryingStorage,
-    TrialForgotten,
-    retry,
-)
+from hydra_plugins.hydra_optuna_async_sweeper.storage import _database, _retry
+from hydra_plugins.hydra_optuna_async_sweeper.storage._resolve import database_at
+from hydra_plugins.hydra_optuna_async_sweeper.storage._retry import OF_ONE_TRIAL, RetryingStorage, TrialForgotten, retry
 from hydra_plugins.hydra_search.errors import DatabaseGone
 
 
@@ -43,7 +42,7 @@ def test_call_is_made_again_until_the_server_is_back(caplog: pytest.LogCaptureFi
 
 
 def test_server_that_stays_away_is_given_up_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_database, "LONGEST_OUTAGE", 0.1)
+    monkeypatch.setattr(_retry, "LONGEST_OUTAGE", 0.1)
 
     def call() -> None:
         raise refused()
@@ -89,3 +88,25 @@ def test_copy_of_a_storage_that_waits_reads_the_same_study(
     storage = RetryingStorage(get_storage(f"sqlite:///{tmp_path}/study.db"))
     study_id = storage.create_new_study([], "s")
     assert again(storage).get_study_id_from_name("s") == study_id
+
+
+def test_locked_sqlite_file_is_waited_for_longer_than_its_driver_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(_database, "SECONDS_OF_A_LOCK", 0.05)
+    storage = database_at(f"sqlite:///{tmp_path}/study.db").open()
+    study_id = storage.create_new_study([], "s")
+    with closing(sqlite3.connect(tmp_path / "study.db", check_same_thread=False)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        end = Timer(0.6, other.rollback)
+        end.start()
+        storage.set_study_user_attr(study_id, "key", 1)
+        end.join()
+    assert storage.get_study_user_attrs(study_id) == {"key": 1}
+    assert "waiting for it: database is locked" in caplog.text
+
+
+def test_sqlite_file_that_is_no_database_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "study.db").write_text("this is no database, and it will not become one by waiting" * 20)
+    with pytest.raises(DatabaseError, match="not a database"):
+        database_at(f"sqlite:///{tmp_path}/study.db").open()

@@ -7,8 +7,7 @@ import pytest
 from filelock import Timeout
 from optuna.study import StudyDirection
 
-from hydra_plugins.hydra_optuna_async_sweeper.storage._database import database_at
-from hydra_plugins.hydra_optuna_async_sweeper.storage._resolve import resolve_storage
+from hydra_plugins.hydra_optuna_async_sweeper.storage._resolve import database_at, resolve_storage
 from hydra_plugins.hydra_optuna_async_sweeper.storage._storage import StudyStorage
 from hydra_plugins.hydra_search.errors import BadInput
 
@@ -38,7 +37,7 @@ def test_study_is_the_same_in_every_process_that_opens_it(storage: StudyStorage,
 
 def test_lock_keeps_others_out_and_lets_them_in_again(storage: StudyStorage, tmp_path: Path) -> None:
     elsewhere = pickle.loads(pickle.dumps(storage))  # as a worker has it
-    lock, other = storage.queue_lock(tmp_path / "lock"), elsewhere.queue_lock(tmp_path / "lock")
+    lock, other = (one.queue_lock(tmp_path / "lock", one.open()) for one in (storage, elsewhere))
     with lock, pytest.raises(Timeout):
         other.acquire(blocking=False)  # type: ignore[attr-defined]  # a FileLock's
     with other, pytest.raises(Timeout):

@@ -10,8 +10,8 @@ from hydra.experimental.callback import Callback
 
 from hydra_plugins.hydra_mlflow_callback.mlflow_callback import MLflowCallback
 from hydra_plugins.hydra_optuna_async_sweeper.search._spec import Search
-from hydra_plugins.hydra_optuna_async_sweeper.storage._database import database_at
 from hydra_plugins.hydra_optuna_async_sweeper.storage._journal import Journal
+from hydra_plugins.hydra_optuna_async_sweeper.storage._resolve import database_at
 from hydra_plugins.hydra_optuna_async_sweeper.worker._worker import check_worker
 from hydra_plugins.hydra_search.errors import CantStart
 from hydra_plugins.hydra_search.files import JOURNAL
