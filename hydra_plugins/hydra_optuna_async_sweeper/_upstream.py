@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 
+# The operations of a journal, `op_code`, that make no study and no trial, and so leave the numbers of all others alone.
+KEEP_NUMBERS = frozenset({1, 2, 3, 5, 6, 7, 8, 9, 10})
+
+
 class QuicklyCopied(DictConfig):
     """A configuration whose deep copies are made by pickle, in less than half of OmegaConf's time.
 

@@ -16,9 +16,11 @@ from optuna import create_study
 from optuna.distributions import FloatDistribution
 from optuna.samplers import QMCSampler
 from optuna.storages import RDBStorage, get_storage
+from optuna.storages.journal._storage import JournalOperation
 from optuna.trial import Trial, create_trial
 
 from hydra_plugins.hydra_optuna_async_sweeper._upstream import (
+    KEEP_NUMBERS,
     QuicklyCopied,
     apply_values,
     copy_quickly,
@@ -94,3 +96,8 @@ def test_sampler_gives_out_the_sample_that_it_is_told_to() -> None:
 def test_database_is_found_below_the_cache(tmp_path: Path) -> None:
     cached = get_storage(f"sqlite:///{tmp_path}/study.db")
     assert not isinstance(cached, RDBStorage) and isinstance(database_of(cached), RDBStorage)
+
+
+def test_operations_of_a_journal_are_those_that_number_and_those_that_do_not() -> None:
+    number = {JournalOperation.CREATE_STUDY, JournalOperation.CREATE_TRIAL}
+    assert set(JournalOperation) == KEEP_NUMBERS | number and not KEEP_NUMBERS & number
