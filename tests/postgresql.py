@@ -93,6 +93,19 @@ class PostgreSQLServer:
             connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
         return self.url(name)
 
+    def new_database_with_slots(self, slots: int) -> str:
+        """Return the URL of an empty database whose user may connect `slots` times at once; a superuser always may."""
+        import psycopg
+
+        url = self.new_database()
+        name = f"user_of_{url.rpartition('/')[2]}"
+        with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+            connection.execute(
+                f"CREATE ROLE {name} LOGIN PASSWORD 'p' CONNECTION LIMIT {slots}"  # type: ignore[call-overload]
+            )
+            connection.execute(f"GRANT ALL ON SCHEMA public TO {name}")  # type: ignore[call-overload]
+        return url.replace(url[url.index("//") : url.index("@")], f"//{name}:p")
+
     def shut_down(self, how: signal.Signals = signal.SIGINT) -> None:
         """End the server: with SIGINT it closes its connections, with SIGQUIT it leaves as after a crash."""
         if self.process:

@@ -111,6 +111,18 @@ def test_point_to_try_first_runs_first_in_a_database(
     assert states(trials) == {0: "COMPLETE", 1: "COMPLETE"} and trials[0].value == 0.25
 
 
+@pytest.mark.parametrize(("slots", "n_workers"), [(7, 6), (3, 4)])
+def test_search_ends_with_one_slot_of_the_server_for_each_process_and_waits_where_there_are_fewer(
+    run_app: RunApp, postgresql: PostgreSQLServer, slots: int, n_workers: int
+) -> None:
+    url = postgresql.new_database_with_slots(slots)
+    workers = [f"hydra.launcher.n_jobs={n_workers}", f"hydra.sweeper.n_jobs={n_workers}", "hydra/launcher=joblib"]
+    done = run_app("tracked.py", *PLAIN, *workers, f"hydra.sweeper.storage={url}", "hydra.sweeper.n_trials=12")
+    assert done.returncode == 0, done.stderr
+    assert states(trials_of(url)) == dict.fromkeys(range(12), "COMPLETE")
+    assert ("too many connections" in done.stdout + done.stderr) == (slots <= n_workers)
+
+
 def test_train_keeps_its_study_in_postgresql(run_app: RunApp, postgresql: PostgreSQLServer) -> None:
     url = postgresql.new_database()
     small = ["dataset=iris", "model=logistic_regression", "n_trials=3", "study_name=search", "hydra/launcher=basic"]

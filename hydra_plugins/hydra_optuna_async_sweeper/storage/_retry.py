@@ -2,6 +2,7 @@
 
 import logging
 import sqlite3
+import sys
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from optuna.storages import BaseStorage
 from hydra_plugins.hydra_search.errors import DatabaseGone
 
 LONGEST_OUTAGE, LONGEST_WAIT = 600.0, 5.0  # seconds
+LONGEST_OUTAGE_AT_END = 10.0  # while a search that was interrupted ends
 # The methods that take a trial's id: a KeyError means that a crashed server had acknowledged more than it had kept.
 OF_ONE_TRIAL = (
     "get_trial", "set_trial_param", "set_trial_state_values", "set_trial_intermediate_value", "set_trial_user_attr",
@@ -30,12 +32,15 @@ class TrialForgotten(UpdateFinishedTrialError):
 def retry(call: Callable[[], _Result]) -> _Result:
     """Return `call()`; call it again while the database server is away.
 
-    What is called may have been done though its answer was lost, so it must bear being done twice.
+    What is called may have been done though its answer was lost, so it must bear being done twice. Inside the handling
+    of Ctrl-C or SIGTERM there is not much waiting: who ends a search wants it to end.
 
     Raises:
         DatabaseGone: the server stays away.
     """
     gone_at, wait = None, 0.25
+    is_ending = isinstance(sys.exc_info()[1], (KeyboardInterrupt, SystemExit))
+    longest = LONGEST_OUTAGE_AT_END if is_ending else LONGEST_OUTAGE
     while True:
         try:
             result = call()
@@ -46,9 +51,8 @@ def retry(call: Callable[[], _Result]) -> _Result:
             if gone_at is None:
                 gone_at = time.monotonic()
                 log.warning(f"The study's database can't be reached, waiting for it: {reason}")
-            if time.monotonic() - gone_at > LONGEST_OUTAGE:
-                minutes = f"{LONGEST_OUTAGE / 60:.0f} minutes"
-                raise DatabaseGone(f"The study's database stays away for {minutes}: {reason}") from error
+            if time.monotonic() - gone_at > longest:
+                raise DatabaseGone(f"The study's database stays away for {longest:.0f} s: {reason}") from error
             time.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT)
         else:

@@ -51,6 +51,22 @@ def test_server_that_stays_away_is_given_up_with_its_reason(monkeypatch: pytest.
         retry(call)
 
 
+@pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit])
+def test_search_that_was_told_to_end_does_not_wait_long(
+    monkeypatch: pytest.MonkeyPatch, end: type[BaseException]
+) -> None:
+    monkeypatch.setattr(_retry, "LONGEST_OUTAGE_AT_END", 0.1)
+
+    def call() -> None:
+        raise refused()
+
+    with pytest.raises(DatabaseGone):
+        try:
+            raise end
+        finally:
+            retry(call)
+
+
 @pytest.mark.parametrize(
     "error", [IntegrityError("insert", {}, Exception("twice")), StorageInternalError("no cause"), KeyError()]
 )
