@@ -2,10 +2,9 @@
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from hydra_plugins.hydra_search.files import JOB_RECORD, SEARCH_RECORD, write_aside
 from hydra_plugins.hydra_search.owner import Owner
@@ -49,7 +48,7 @@ def load_search(directory: Path) -> SearchRecord:
     for key in ("metrics", "directions", "exclude_params"):
         options[key] = tuple(options[key])
     content["fixed_keys"] = tuple(content["fixed_keys"])
-    content["sweep"] = _owner(content.get("sweep"))
+    content["sweep"] = Owner.of_attribute(content.get("sweep"))
     return SearchRecord(settings=Settings(**options), **content)
 
 
@@ -90,7 +89,7 @@ def load_job(directory: Path) -> JobRecord:
     content["metrics"] = [tuple(metric) for metric in content["metrics"]]
     if "owner" not in content:  # an older version's, which does not say when the process began: here, it is gone
         content["owner"] = {"host": content.pop("host"), "pid": content.pop("pid"), "started": 0.0}
-    content["owner"], content["sweep"] = _owner(content["owner"]), _owner(content.get("sweep"))
+    content["owner"], content["sweep"] = Owner.of_attribute(content["owner"]), Owner.of_attribute(content.get("sweep"))
     return JobRecord(**content)
 
 
@@ -112,7 +111,3 @@ def records_below(directory: Path, parent_run_id: str) -> Iterator[tuple[Path, J
     found = [(path.parent, load_job(path.parent)) for path in directory.rglob(JOB_RECORD)]
     mine = [(path, record) for path, record in found if record.parent_run_id == parent_run_id]
     yield from sorted(mine, key=lambda item: (item[1].number or 0, item[1].start_time))
-
-
-def _owner(attribute: Mapping[str, Any] | None) -> Owner | None:  # Any: JSON
-    return Owner.of_attribute(attribute) if attribute else None

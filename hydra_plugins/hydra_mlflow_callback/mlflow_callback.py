@@ -1,7 +1,6 @@
 """The callback itself: a doorway. MLflow is imported when the first event arrives, not at Hydra's start-up."""
 
 import logging
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.experimental.callback import Callback
 
 from hydra_plugins.hydra_search.errors import SearchError
-from hydra_plugins.hydra_search.owner import every
+from hydra_plugins.hydra_search.owner import Owner, every
 
 from .config import Settings, checked
 
@@ -35,7 +34,7 @@ class MLflowCallback(Callback):
         self.enabled = enabled
         self.settings = Settings.from_options(options)
         self.search: SearchRecord | None = None
-        self._started_on = socket.gethostname()
+        self._started_by = Owner.me()
         self._job: JobRun | None = None
         self._live: ExitStack | None = None
 
@@ -79,7 +78,7 @@ class MLflowCallback(Callback):
         if self.enabled:
             from ._client import check_worker
 
-            check_worker(self.settings, elsewhere=socket.gethostname() != self._started_on)
+            check_worker(self.settings, elsewhere=not self._started_by.is_here())
 
     def on_job_start(self, config: "DictConfig", **kwargs: Any) -> None:
         """Open the job's run and make it the active one, so that `mlflow.log_*` in the job lands there."""

@@ -10,11 +10,18 @@ if TYPE_CHECKING:
 
 # User attributes of a trial.
 WORKER, SWEEPER = "worker", "sweeper"  # who runs it, and in there who started that worker
-BEAT = "beat"  # the worker's last sign of life, seconds since the epoch
+BEAT = (
+    "beat"  # the worker's last sign of life: how many there were, and its time in seconds since the epoch, to be shown
+)
+QUEUED = "queued"  # true where a sweep made the trial, for its workers to take
 LOST = "lost"  # why it ended without a result
 ERROR = "error"  # why its job failed
 RETRY_OF, RETRIES = "retry_of", "retries"  # the lost trial that it repeats, and how many repetitions that makes
 JOB_DIR = "job_dir"  # the job's directory in the sweep's, if that is not the trial's number
+
+OF_QUEUE = frozenset((QUEUED, RETRY_OF, RETRIES))  # what a trial has from the queue
+# What a job may not write about its trial.
+RESERVED = frozenset((WORKER, BEAT, LOST, ERROR, JOB_DIR)) | OF_QUEUE
 
 # The reason of a lost trial that nobody is to blame for: it is no retry to run it again.
 INTERRUPTED = "interrupted"
@@ -50,7 +57,21 @@ def _is_requeued(attributes: Mapping[str, object], max_retries: int) -> bool:
     reason = attributes.get(LOST)
     if reason is None:
         return False
-    return reason == INTERRUPTED or int(str(attributes.get(RETRIES, 0))) < max_retries
+    return reason == INTERRUPTED or retries_of(attributes) < max_retries
+
+
+def retries_of(attributes: Mapping[str, object]) -> int:
+    """Return how many repetitions of a lost trial this one makes; 0 where another program has written else."""
+    retries = attributes.get(RETRIES, 0)
+    return retries if isinstance(retries, int) else 0
+
+
+def time_of_beat(attributes: Mapping[str, object]) -> float | None:
+    """Return when the worker has given its last sign of life, by its own clock: seconds since the epoch."""
+    match attributes.get(BEAT):
+        case [_, (float() | int()) as seconds] | ((float() | int()) as seconds):  # the second: an older version's
+            return float(seconds)
+    return None
 
 
 def is_over(trial: "FrozenTrial", max_retries: int) -> bool:

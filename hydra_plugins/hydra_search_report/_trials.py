@@ -15,7 +15,15 @@ from yaml import YAMLError
 
 from hydra_plugins.hydra_search.files import BEST
 from hydra_plugins.hydra_search.grammar import parser
-from hydra_plugins.hydra_search.trials import BEAT, RETRY_OF, WORKER, Outcome, best_trials, directory_of, outcome_of
+from hydra_plugins.hydra_search.trials import (
+    RETRY_OF,
+    WORKER,
+    Outcome,
+    best_trials,
+    directory_of,
+    outcome_of,
+    time_of_beat,
+)
 
 from ._facts import BranchPath, SearchFacts, SpaceRow
 
@@ -51,8 +59,8 @@ def worker_of(trial: FrozenTrial) -> str:
 def last_moment(trials: Iterable[FrozenTrial]) -> datetime:
     """Return when something was last recorded of these trials; now, if nothing was."""
     moments = [moment for trial in trials for moment in (trial.datetime_start, trial.datetime_complete) if moment]
-    beats = [trial.user_attrs.get(BEAT) for trial in trials if not trial.state.is_finished()]
-    moments += [datetime.fromtimestamp(beat) for beat in beats if isinstance(beat, (int, float))]
+    beats = [time_of_beat(trial.user_attrs) for trial in trials if not trial.state.is_finished()]
+    moments += [datetime.fromtimestamp(beat) for beat in beats if beat is not None]
     return max(moments, default=datetime.now())
 
 

@@ -15,7 +15,7 @@ from hydra_plugins.hydra_mlflow_callback import _upstream
 from hydra_plugins.hydra_mlflow_callback._client import open_experiment
 from hydra_plugins.hydra_mlflow_callback._record import JobRecord
 from hydra_plugins.hydra_mlflow_callback.config import Settings
-from hydra_plugins.hydra_search.owner import Owner
+from hydra_plugins.hydra_search.owner import Owner, of_process
 from tests.tracking_client import TrackingClient, put_in_place
 
 ELSEWHERE = Owner("another-machine", 4711, 1000.0)
@@ -90,6 +90,4 @@ def returned(result: object) -> JobReturn:
 
 def process_of_somebody_else() -> Owner:
     """Return a process of this machine that runs and was not started here: the one that started us."""
-    import psutil
-
-    return Owner(Owner.me().host, os.getppid(), psutil.Process(os.getppid()).create_time())
+    return of_process(os.getppid())

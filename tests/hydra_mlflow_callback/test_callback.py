@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from hydra_plugins.hydra_mlflow_callback import mlflow_callback
 from hydra_plugins.hydra_mlflow_callback.mlflow_callback import MLflowCallback, status_after
 from hydra_plugins.hydra_search.jobs import ChecksWorker
+from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.signals import Terminated
 from tests.tracking_client import TrackingClient
 
@@ -163,7 +164,7 @@ def test_worker_elsewhere_that_nobody_answers_at_a_loopback_address_is_refused(
 ) -> None:
     callback = start(sweep_dir, search=True, tracking_uri="http://127.0.0.1:9")
     if elsewhere:
-        callback._started_on = "the-machine-of-the-sweep"
+        callback._started_by = Owner("the-machine-of-the-sweep", 1, 0.0)
         with pytest.raises(
             ValueError, match=r"tracking_uri: must be .* got http://127.0.0.1:9, where nobody answers on "
         ):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState
 
-from hydra_plugins.hydra_search.owner import Owner
+from hydra_plugins.hydra_search.owner import Owner, is_ours
 from hydra_plugins.hydra_search.trials import LOST
 
 from ._queue import owner_of, sweeper_of
@@ -122,7 +122,7 @@ class LauncherGuard:
             self._interrupt()
 
     def _reason(self, trials: "Sequence[FrozenTrial]") -> Vain | None:
-        running = any(trial.state is TrialState.RUNNING for trial in trials)
+        running = any(trial.state is TrialState.RUNNING and is_ours(trial) for trial in trials)
         if not running and stop_reason(trials, self._search) is not None:
             return Vain.DONE
         workers = own_workers(trials) - self._before

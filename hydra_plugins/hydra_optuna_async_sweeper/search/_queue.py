@@ -2,21 +2,20 @@
 
 import json
 import random
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from hydra_plugins.hydra_search.owner import Owner, owner_is_gone
+from hydra_plugins.hydra_search.owner import Owner, Watch, is_ours
 from hydra_plugins.hydra_search.results import load_result, mark_lost
 from hydra_plugins.hydra_search.trials import (
     INTERRUPTED,
     LOST,
+    QUEUED,
     RETRIES,
     RETRY_OF,
     SWEEPER,
@@ -24,6 +23,7 @@ from hydra_plugins.hydra_search.trials import (
     Outcome,
     directory_of,
     outcome_of,
+    retries_of,
 )
 
 from .._upstream import trial_id
@@ -51,10 +51,15 @@ class TrialQueue:
             nullcontext() if search.storage.claims_atomically else self._lock
         )
         self._closed: set[int] = set()
+        self._watch = Watch()
 
     def trials(self, *states: TrialState) -> list[FrozenTrial]:
         """Return the study's trials, by number; they are not to be changed."""
         return self.storage.get_all_trials(self.study_id, deepcopy=False, states=states or None)
+
+    def running(self) -> list[FrozenTrial]:
+        """Return the trials that run in a sweep; another program on the study may have others, which are its own."""
+        return [trial for trial in self.trials(TrialState.RUNNING) if is_ours(trial)]
 
     def claim(self) -> FrozenTrial | None:
         """Take a waiting trial for this process; None if the search is to end, or all that is left is taken."""
@@ -104,13 +109,17 @@ class TrialQueue:
             waiting = sum(trial.state is TrialState.WAITING for trial in trials)
             if waiting:
                 return waiting
-            missing = self.search.n_trials - sum(not self._is_lost_for_now(trial) for trial in trials)
+            missing = self.search.n_trials - sum(self._counts(trial) for trial in trials)
             new = [*self._retries(trials), *self._enqueued(trials)][: max(missing, 0)]
             chunk = max(8, min(2 * self.search.n_jobs, LARGEST_CHUNK))
-            new += [create_trial(state=TrialState.WAITING)] * max(0, min(missing, chunk) - len(new))
+            new += [_waiting_trial()] * max(0, min(missing, chunk) - len(new))
             for trial in new:
                 storage.create_new_trial(self.study_id, template_trial=trial)
             return len(new)
+
+    def _counts(self, trial: FrozenTrial) -> bool:
+        """Tell whether the trial takes a place of the budget. One that another program runs does when it has ended."""
+        return not self._is_lost_for_now(trial) and (trial.state is not TrialState.RUNNING or is_ours(trial))
 
     def _is_lost_for_now(self, trial: FrozenTrial) -> bool:
         return outcome_of(trial, self.search.max_retries) is Outcome.LOST
@@ -123,7 +132,7 @@ class TrialQueue:
                 {**trial.system_attrs.get(FIXED, {}), **trial.params},  # it may have been lost between two parameters
                 {
                     RETRY_OF: trial.number,
-                    RETRIES: int(trial.user_attrs.get(RETRIES, 0)) + (trial.user_attrs[LOST] != INTERRUPTED),
+                    RETRIES: retries_of(trial.user_attrs) + (trial.user_attrs[LOST] != INTERRUPTED),
                 },
             )
             for trial in lost
@@ -137,7 +146,9 @@ class TrialQueue:
 
     def requeue_stale(self) -> list[FrozenTrial]:
         """Close the running trials whose process is gone; `fill` adds them again. Returns those."""
-        return [t for t in self.trials(TrialState.RUNNING) if self.is_stale(t) and self.requeue(t, "worker lost")]
+        running = {trial_id(trial): trial for trial in self.running()}
+        gone = self._watch.gone({key: trial.user_attrs for key, trial in running.items()})
+        return [trial for key, trial in running.items() if key in gone and self.requeue(trial, "worker lost")]
 
     def requeue_left(self) -> None:
         """Close the running trials of this sweep's workers, which have all ended: a server forgot that they had."""
@@ -149,12 +160,6 @@ class TrialQueue:
         for trial in left:
             self.requeue(trial, "its end was forgotten by the database")
         return len(left)
-
-    def is_stale(self, trial: FrozenTrial) -> bool:
-        """Tell whether nobody works on this running trial any more."""
-        started = trial.datetime_start or datetime.now()  # as Optuna writes it
-        seconds = (datetime.now(started.tzinfo) - started).total_seconds()
-        return owner_is_gone(trial.user_attrs, seconds, time.time())
 
     def requeue(self, trial: FrozenTrial, reason: str) -> bool:
         """Close a running trial as lost, unless its job has left a result: then with that.
@@ -179,19 +184,21 @@ class TrialQueue:
 
 def owner_of(trial: FrozenTrial) -> Owner | None:
     """Return the process that took the trial; None before it has written so."""
-    worker = trial.user_attrs.get(WORKER)
-    return Owner.of_attribute(worker) if isinstance(worker, Mapping) else None
+    return Owner.of_attribute(trial.user_attrs.get(WORKER))
 
 
 def sweeper_of(trial: FrozenTrial) -> Owner | None:
     """Return the process that started the trial's worker."""
     worker = trial.user_attrs.get(WORKER)
-    sweeper = worker.get(SWEEPER) if isinstance(worker, Mapping) else None
-    return Owner.of_attribute(sweeper) if isinstance(sweeper, Mapping) else None
+    return Owner.of_attribute(worker.get(SWEEPER)) if isinstance(worker, Mapping) else None
 
 
-def _waiting_trial(params: Mapping[str, object], attributes: Mapping[str, object] | None = None) -> FrozenTrial:
-    return create_trial(state=TrialState.WAITING, system_attrs={FIXED: dict(params)}, user_attrs=dict(attributes or {}))
+def _waiting_trial(
+    params: Mapping[str, object] | None = None, attributes: Mapping[str, object] | None = None
+) -> FrozenTrial:
+    """Return a trial for the queue, blank or with parameters."""
+    fixed = {} if params is None else {FIXED: dict(params)}
+    return create_trial(state=TrialState.WAITING, system_attrs=fixed, user_attrs={QUEUED: True, **(attributes or {})})
 
 
 def _as_text(params: Mapping[str, object]) -> str:

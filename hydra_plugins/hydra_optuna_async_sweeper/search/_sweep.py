@@ -138,7 +138,7 @@ class Sweep:
     def _wait_for_work(self) -> bool:
         """Fill the queue, while need be wait for other sweeps' workers. Returns False when the search is over."""
         while True:
-            running = self.queue.trials(TrialState.RUNNING)
+            running = self.queue.running()
             goes_on = stop_reason(self.queue.trials(), self.search) is None
             if goes_on and self.queue.fill() > 0:
                 return True
@@ -184,7 +184,7 @@ class Sweep:
 
     def _busy_workers(self) -> set[Owner]:
         """Return the workers of this sweep that run a trial now."""
-        workers = own_workers(self.queue.trials(TrialState.RUNNING))
+        workers = own_workers(self.queue.running())
         return {worker for worker in workers if not worker.is_here() or worker.is_alive()}
 
     def _end_workers(self) -> None:

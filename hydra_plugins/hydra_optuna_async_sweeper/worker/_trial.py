@@ -4,6 +4,7 @@ import logging
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,7 +100,8 @@ class TrialRunner:
         """Take one claimed trial to its end. Every way out closes it: complete, pruned, failed, or requeued."""
         closed = False
         try:
-            with every(SECONDS_BETWEEN_BEATS, lambda: self._beat(claimed), "trial-heartbeat"):
+            beats = count(1)
+            with every(SECONDS_BETWEEN_BEATS, lambda: self._beat(claimed, next(beats)), "trial-heartbeat"):
                 self._run(self._ask(claimed))
             closed = True
         except UpdateFinishedTrialError:
@@ -170,6 +172,6 @@ class TrialRunner:
         trial.set_user_attr(ERROR, reason[:LONGEST_ERROR])
         self._close(trial, state=TrialState.FAIL)
 
-    def _beat(self, trial: FrozenTrial) -> None:
+    def _beat(self, trial: FrozenTrial, number: int) -> None:
         with suppress(UpdateFinishedTrialError):  # it ends, or was taken for lost, this very moment
-            self.queue.storage.set_trial_user_attr(trial_id(trial), BEAT, time.time())
+            self.queue.storage.set_trial_user_attr(trial_id(trial), BEAT, [number, time.time()])

@@ -1,7 +1,7 @@
 """When a launcher is left that waits for workers of which none is there any more."""
 
-import os
 import time
+from dataclasses import replace
 
 import pytest
 from optuna.trial import FrozenTrial
@@ -13,7 +13,7 @@ from tests.searches import made_up
 from tests.sweeps import made_up_search
 
 HERE = Owner.me()
-DEAD = Owner(HERE.host, os.getpid(), HERE.started - 1000)
+DEAD = replace(HERE, started=HERE.started - 1000)
 ELSEWHERE = Owner("elsewhere", 1, 0.0)
 
 

@@ -70,7 +70,7 @@ def port() -> Iterator[int]:
 
 def tracking_started_elsewhere(uri: str) -> list[Callback]:
     (callback,) = tracking(uri)
-    callback._started_on = ELSEWHERE.host  # type: ignore[attr-defined]
+    callback._started_by = ELSEWHERE  # type: ignore[attr-defined]
     return [callback]
 
 
