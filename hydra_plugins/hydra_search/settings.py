@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import cast
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -151,8 +152,12 @@ def read_params(config: DictConfig) -> Setting:
 
 
 def read_command_line(config: DictConfig, loader: ConfigLoader | None = None) -> dict[str, Override]:
-    """Return the overrides of the command line by their keys, as written there: `+key` with its sign."""
-    lines = [str(line) for line in config.hydra.overrides.task]
+    """Return the overrides of the command line by their keys, as written: `+key` with its sign, `${...}` as it is.
+
+    What a value refers to may differ from job to job, so each job resolves it.
+    """
+    # Not an iteration: that would resolve them here and now.
+    lines = cast("list[str]", OmegaConf.to_container(config.hydra.overrides.task, resolve=False))
     return {override.get_key_element(): override for override in OverridesParser.create(loader).parse_overrides(lines)}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.hydra_trial import report, set_user_attr, trial_number
 
@@ -26,6 +26,8 @@ WHITELIST = [
 def main(cfg: DictConfig) -> Any:
     if cfg.mark_trial:
         set_user_attr("seen_number", trial_number())
+    if cfg.keep is not None:
+        set_user_attr("kept", OmegaConf.to_container(cfg.keep, resolve=True))
     for step in range(cfg.steps):
         report(cfg.x + step, step)
     if cfg.use_mlflow:

@@ -5,6 +5,7 @@ import pytest
 from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -60,6 +61,44 @@ def test_job_is_the_same_as_the_launchers_make_it(loader: ConfigLoader, lines: l
     composer.compose(["model.max_depth=9", "+left=1", "seed=5"], 0)  # must leave no trace
     composer.compose(lines, 1)
     same(composer.compose(lines, 7), as_launched(loader, sweep, lines, 7))
+
+
+REFERENCES = [
+    "study_name=run_${seed}",
+    "metric=${hydra:job.num}",
+    "+paths={checkpoint: '${hydra:job.id}/ckpt', all: ['${dataset._target_}', '${model.max_depth}']}",
+    "+lists=[[${seed}],{number: ${hydra.job.num}}]",
+    "model.max_depth=${seed}",
+    "dataset=iris",
+    "+dataset.note=${hydra:runtime.choices.dataset}",
+    "+home=${oc.env:HOME}",
+    "+unset='${oc.env:SURELY_UNSET,${splitter.n_splits}}'",
+]
+
+
+def resolved(job: DictConfig) -> object:
+    """Return what the job sees of its config, as `run_job` lets it."""
+    HydraConfig.instance().set_config(job)
+    try:
+        with open_dict(job):
+            return OmegaConf.to_container(OmegaConf.masked_copy(job, [str(key) for key in job if key != "hydra"]))
+    finally:
+        HydraConfig.instance().cfg = None
+
+
+@pytest.mark.parametrize("given_before", [(), ("+note=${seed}", "study_name=other_${seed}")], ids=["new", "cached"])
+def test_references_are_resolved_in_each_job_as_the_launchers_do(
+    loader: ConfigLoader, given_before: tuple[str, ...]
+) -> None:
+    sweep = loader.load_configuration("config", ["hydra/launcher=basic", *REFERENCES], run_mode=RunMode.MULTIRUN)
+    composer = Composer(loader, sweep)
+    composer.compose([*given_before, *REFERENCES], 0)
+    for number, seed in enumerate((11, 12), start=3):
+        lines = [f"seed={seed}", *REFERENCES]
+        job, launched = composer.compose(lines, number), as_launched(loader, sweep, lines, number)
+        assert OmegaConf.to_container(job, resolve=False) == OmegaConf.to_container(launched, resolve=False)
+        assert resolved(job) == resolved(launched)
+        assert (job.study_name, job.model.max_depth) == (f"run_{seed}", seed)
 
 
 @pytest.mark.parametrize("line", ["model.max_dpth=3", "model=forest", "hydra.job.nmae=x", "~model.absent", "seed=["])
