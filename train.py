@@ -5,17 +5,19 @@ python train.py --multirun
 """
 
 import hashlib
+import importlib
 import json
 import logging
+import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
-from omegaconf import DictConfig
+from hydra.utils import execution_whitelist, instantiate
+from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.hydra_trial import report
 
@@ -27,20 +29,33 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# What YAML and the command line may call. Add the package of your own model here.
-EXECUTION_WHITELIST = [
-    "sklearn.*",
-    "train.load_csv",
-    "train.load_parquet",
-    "train.check",
-    "hydra_plugins.hydra_mlflow_callback.mlflow_callback.MLflowCallback",
-    "hydra_plugins.hydra_optuna_async_sweeper.preflight_callback.PreflightCallback",
-]
+# What YAML and the command line may call, by the group of conf/ that says it; add your own to its group, like
+# "my_package.MyModel", or "my_package.*" for all that the package defines. Of scikit-learn also what METHODS asks for.
+EXECUTION_WHITELIST = {
+    "dataset": [
+        "train.load_csv",
+        "train.load_parquet",
+        "sklearn.datasets.load_breast_cancer",
+        "sklearn.datasets.load_digits",
+        "sklearn.datasets.load_iris",
+        "sklearn.datasets.load_wine",
+    ],
+    "splitter": [],
+    "preprocessor": [],
+    "model": [],
+    "hydra": [
+        "train.check",
+        "hydra_plugins.hydra_mlflow_callback.mlflow_callback.MLflowCallback",
+        "hydra_plugins.hydra_optuna_async_sweeper.preflight_callback.PreflightCallback",
+    ],
+}
+# What a public class of scikit-learn must have for its group; the parts of it may be any estimator, splitter or kernel.
+METHODS = {"splitter": ("split", "get_n_splits"), "preprocessor": ("fit", "transform"), "model": ("fit", "predict")}
 
 METRICS = ("accuracy", "balanced_accuracy", "f1_macro", "log_loss", "fit_seconds")
 
 
-@hydra.main(config_path="conf", config_name="config", execution_whitelist=EXECUTION_WHITELIST)
+@hydra.main(config_path="conf", config_name="config", execution_whitelist=EXECUTION_WHITELIST["hydra"])
 def main(cfg: DictConfig) -> float | tuple[float, ...]:
     """Fit and score on each split; return the metric, or the tuple of metrics in the order of the list `metric`."""
     names = metric_names(cfg)
@@ -49,7 +64,7 @@ def main(cfg: DictConfig) -> float | tuple[float, ...]:
 
     scores: list[dict[str, float]] = []
     predictions: list[pd.DataFrame] = []
-    splits = instantiate(cfg.splitter, _convert_="all").split(features, target)
+    splits = build(cfg, "splitter").split(features, target)
     for step, (train_rows, test_rows) in enumerate(splits):
         pipeline = make_pipeline(cfg)
         start = time.perf_counter()
@@ -73,7 +88,7 @@ def check(cfg: DictConfig) -> None:
     """Find what would fail in every job, before the first one: a missing file, an unknown metric, a bad value."""
     metric_names(cfg)
     load_dataset(cfg)
-    instantiate(cfg.splitter, _convert_="all")
+    build(cfg, "splitter")
     make_pipeline(cfg)
 
 
@@ -93,8 +108,85 @@ def is_list(value: object) -> bool:
 
 def load_dataset(cfg: DictConfig) -> "tuple[pd.DataFrame, pd.Series[Any]]":
     """Return features (n_samples, n_features) and target (n_samples,) of `cfg.dataset`."""
-    features, target = instantiate(cfg.dataset, _convert_="all")
+    features, target = build(cfg, "dataset")
     return features, target
+
+
+def build(cfg: DictConfig, group: str) -> Any:
+    """Call what `cfg[group]` names.
+
+    Raises:
+        ValueError: something in it may not be called there. Nothing was called.
+    """
+    if not OmegaConf.is_dict(cfg[group]) or "_target_" not in cfg[group]:
+        raise ValueError(f"{group}: must be a mapping with a _target_, got {cfg[group]!r}")
+    content = OmegaConf.to_container(cfg[group], resolve=True, throw_on_missing=True)
+    found = dict(targets(group, content))
+    for key, name in found.items():
+        if not may_be_called(name, group, is_part=key != f"{group}._target_"):
+            methods = "() and ".join(METHODS.get(group, ()))
+            known = f"a public class of scikit-learn with {methods}()" if methods else "a loader that stands there"
+            remedy = f"Choose {known}, or add what you trust to EXECUTION_WHITELIST[{group!r}] in train.py."
+            raise ValueError(f"{key}: not whitelisted, or not there, got {name}. {remedy}")
+    classes = {name: kind for name in map(str, found.values()) if (kind := sklearn_class(name))}
+    # A class's own name too: Hydra asks for it when what was made can itself be called, as a column selector can.
+    names = {f"{kind.__module__}.{kind.__qualname__}" for kind in classes.values()} | classes.keys()
+    allowed = execution_whitelist([*EXECUTION_WHITELIST[group], *names], reset=True)
+    return instantiate(content, _convert_="all", _execution_whitelist_=allowed)
+
+
+def targets(key: str, content: object) -> Iterator[tuple[str, object]]:
+    """Yield the key and the value of every `_target_` in a plain configuration, at any depth.
+
+    Raises:
+        ValueError: a folder for joblib's cache is named: its pickles would run what is in them. Its argument must have
+            its name, so that it can be seen.
+    """
+    items = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    for name, value in items:
+        path = f"{key}.{name}"
+        if name == "_target_":
+            yield path, value
+        if re.search(r"(^|__)memory$", str(name)) and isinstance(value, (str, list)):
+            raise ValueError(
+                f"{path}: a cache is loaded by pickle, which can run anything, got {value}. Leave it null."
+            )
+        if isinstance(content, dict) and name == "_args_" and str(content.get("_target_")).startswith("sklearn."):
+            raise ValueError(f"{path}: arguments have names here, got {value}. Write name: value.")
+        yield from targets(path, value)
+
+
+def may_be_called(name: object, group: str, *, is_part: bool) -> bool:
+    """Tell whether YAML may call `name` in this group of conf/, as the thing itself or as a part of it."""
+    patterns = EXECUTION_WHITELIST[group]
+    if any(name == pattern or (pattern.endswith(".*") and str(name).startswith(pattern[:-1])) for pattern in patterns):
+        return True
+    found = sklearn_class(name) if group in METHODS else None
+    return found is not None and (is_part or all(hasattr(found, method) for method in METHODS[group]))
+
+
+def sklearn_class(name: object) -> type | None:
+    """Return the estimator, splitter, kernel or column selector that `name` is in a public module of scikit-learn.
+
+    None for all else: functions fetch, load or run what they are given, and a private module has other modules in it.
+    """
+    found = re.fullmatch(r"(sklearn(?:\.(?!externals\b|tests\b)[a-z]\w*)+)\.((?!Base|_)\w+)", str(name))
+    if not found:
+        return None
+    from sklearn.base import BaseEstimator
+    from sklearn.compose import make_column_selector
+    from sklearn.gaussian_process.kernels import Kernel
+
+    try:
+        module = importlib.import_module(found[1])
+        part = getattr(module, found[2], None)
+    except ImportError:  # no such module, or an experimental class
+        return None
+    is_public = found[2] in getattr(module, "__all__", ()) or getattr(part, "__module__", "") == module.__name__
+    if not is_public or not isinstance(part, type):
+        return None
+    splits = all(hasattr(part, method) for method in METHODS["splitter"])
+    return part if splits or issubclass(part, (BaseEstimator, Kernel, make_column_selector)) else None
 
 
 def load_csv(path: str, target: str) -> "tuple[pd.DataFrame, pd.Series[Any]]":
@@ -144,7 +236,7 @@ def make_pipeline(cfg: DictConfig) -> "Pipeline":
     """Return the unfitted pipeline of preprocessor and model."""
     from sklearn.pipeline import Pipeline
 
-    parts = [(part, instantiate(cfg[part], _convert_="all")) for part in ("preprocessor", "model")]
+    parts = [(part, build(cfg, part)) for part in ("preprocessor", "model")]
     return Pipeline(parts)
 
 
