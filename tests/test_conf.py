@@ -3,12 +3,14 @@
 import itertools
 from collections.abc import Iterator
 
+import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 from tests.conftest import ROOT, RunApp
+from train import build
 
 CONF = ROOT / "conf"
 YAML_FILES = sorted(CONF.rglob("*.yaml"))
@@ -79,6 +81,26 @@ def test_typo_is_refused_with_a_suggestion(run_app: RunApp, typo: str, suggestio
     assert done.returncode != 0
     assert suggestion in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_text_columns_of_many_values_cost_few_columns_and_rare_values_share_one() -> None:
+    rows = 3_000
+    table = pd.DataFrame(
+        {
+            "name": [f"customer-{i}" for i in range(rows)],
+            "order": [f"order-{i // 2}" for i in range(rows)],
+            "city": ["x", "y", None] * (rows // 3),
+            "number": range(rows),
+        }
+    )
+    cfg = compose("config", ["preprocessor=standard"])
+    encoder = build(cfg, "preprocessor").fit(table)
+    columns = list(encoder.get_feature_names_out())
+    assert len([name for name in columns if "name" in name]) == 1
+    assert len([name for name in columns if "order" in name]) == 255
+    assert [name for name in columns if "city" in name] == [f"categories__city_{value}" for value in ("x", "y", "nan")]
+    unseen = pd.DataFrame({"name": ["new"], "order": ["new"], "city": ["new"], "number": [1]})
+    assert encoder.transform(unseen).shape == (1, 260)
 
 
 def test_yaml_files_stay_short() -> None:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import cast
+from typing import Any, cast
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -66,8 +66,10 @@ def check_settings(config: DictConfig) -> None:
             max_retries is below 0.
     """
     count, of_any = "must be a whole number, 1 or more", "for example."
-    for key, example in (("sweeper.n_trials", 20), ("sweeper.n_jobs", 1), ("launcher.n_jobs", 1)):
+    for key, example in (("sweeper.n_trials", 20), ("sweeper.n_jobs", 1)):
         _check(config, f"hydra.{key}", _is_count, count, f"={example}, {of_any}")
+    joblibs = "must be a whole number, 1 or more, or as joblib has it: -1 for all cores, -2 for all but one"
+    _check(config, "hydra.launcher.n_jobs", _is_joblib_count, joblibs, f"=1, {of_any}")
     retries = "must be a whole number, 0 or more"
     _check(config, "hydra.sweeper.max_retries", lambda n: n == 0 or _is_count(n), retries, f"=3, {of_any}")
     rate, remedy = "must be a number between 0 and 1", "=0 to stop at the first failed trial, 1 to go on in any case."
@@ -87,8 +89,12 @@ def plugin_class(kind: type[Plugin], target: str) -> type[Plugin] | None:
 
 
 def check_launcher(config: DictConfig) -> None:
-    """Refuse a launcher whose plugin is not installed: Hydra itself would end with a traceback. Raises BadInput."""
+    """Refuse a launcher that is not installed, or that would run commands from the configuration. Raises BadInput.
+
+    Without its plugin Hydra itself would end with a traceback.
+    """
     target = str(config.hydra.launcher._target_)
+    _refuse_runtime_env("hydra.launcher", config.hydra.launcher)
     if plugin_class(Launcher, target):
         return
     remedy = "Install its package, or set hydra/launcher=joblib."
@@ -96,6 +102,19 @@ def check_launcher(config: DictConfig) -> None:
         remedy = f"Install it: pip install '{target.split('.')[1].replace('_', '-')}>=1.4.0rc3,<1.5'"
     option = config.hydra.runtime.choices.get("hydra/launcher")
     raise bad_input("hydra/launcher", f"{option} ({target})", "its plugin is not installed", remedy)
+
+
+def _refuse_runtime_env(key: str, launcher: Any) -> None:
+    """Refuse Ray's runtime environments: by them each worker runs a command, installs, downloads, or reads BASH_ENV.
+
+    https://docs.ray.io/en/latest/ray-core/api/doc/ray.runtime_env.RuntimeEnv.html
+    """
+    for name in launcher if OmegaConf.is_dict(launcher) else ():
+        value = OmegaConf.select(launcher, str(name), throw_on_resolution_failure=False)  # what a job alone can resolve
+        if name in ("runtime_env", "job_config") and value:
+            remedy = f"Set {key}.{name}=null. Variables of the jobs: hydra.job.env_set."
+            raise bad_input(f"{key}.{name}", plain(value), "could run any command on the workers", remedy)
+        _refuse_runtime_env(f"{key}.{name}", value)
 
 
 def check_direction(config: DictConfig, metric: object, key: str = "hydra.sweeper.direction") -> None:
@@ -180,6 +199,10 @@ def _is_count(value: object) -> bool:
     if isinstance(value, str):  # ${oc.env:...} gives strings, which the schema turns into numbers
         return value.isdecimal() and int(value) >= 1
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_joblib_count(value: object) -> bool:
+    return _is_count(value) or _is_count(str(value).removeprefix("-"))
 
 
 def _is_rate(value: object) -> bool:

@@ -37,7 +37,7 @@ REFUSED = [
     (["n_trials=0"], "n_trials", "0", "1 or more"),
     (["n_trials=abc"], "n_trials", "abc", "1 or more"),
     (["n_jobs=0"], "n_jobs", "0", "1 or more"),
-    ([*JOBLIB, "hydra.launcher.n_jobs=-1"], "hydra.launcher.n_jobs", "-1", "1 or more"),
+    ([*JOBLIB, "hydra.launcher.n_jobs=0"], "hydra.launcher.n_jobs", "0", "1 or more"),
     (
         ["hydra.launcher._target_=hydra_plugins.hydra_absent_launcher.absent.Absent"],
         "hydra/launcher",

@@ -18,6 +18,8 @@ from hydra_plugins.hydra_search.errors import BadInput
 from hydra_plugins.hydra_search.grammar import parse_entry
 from tests.hydra_preflight_callback.conftest import Compose
 
+RAY = "hydra/launcher=ray"
+
 
 @pytest.mark.parametrize(
     "overrides",
@@ -35,6 +37,8 @@ from tests.hydra_preflight_callback.conftest import Compose
         ["hydra/sweeper=basic"],
         ["hydra/sweeper=basic", "+hydra.sweeper.params={x: 3, depth: 'range(1, 3)'}"],
         ["hydra/launcher=joblib", "n_jobs=2"],
+        ["hydra/launcher=joblib", "hydra.launcher.n_jobs=-1"],
+        [RAY, "+hydra.launcher.ray.init={runtime_env: {}, x: '${hydra:job.id}'}"],
         ["direction=[maximize]"],
         ["hydra.sweeper.max_failure_rate=0.5"],
     ],
@@ -86,7 +90,11 @@ def test_refused(compose: Compose, loader: ConfigLoader, override: str, message:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["hydra/launcher=joblib", "hydra.launcher.n_jobs=-1"], "hydra.launcher.n_jobs: must be a whole number"),
+        (["hydra/launcher=joblib", "hydra.launcher.n_jobs=0"], "hydra.launcher.n_jobs: must be a whole number"),
+        ([RAY, "+hydra.launcher.ray.init.runtime_env={py_executable: sh}"], "launcher.ray.init.runtime_env: could run"),
+        ([RAY, "+hydra.launcher.ray.remote={runtime_env: {env_vars: {BASH_ENV: x}}}"], "remote.runtime_env: could"),
+        ([RAY, "+evil={runtime_env: {pip: [x]}}", "hydra.launcher.ray.init='${evil}'"], "init.runtime_env: could run"),
+        ([RAY, "+hydra.launcher.ray.init.job_config={runtime_env: {conda: x}}"], "ray.init.job_config: could run"),
         (["hydra/sweeper=basic", "x=interval(0,1)"], "x: the basic sweeper tries every value"),
         (["model=linear,momentum", "model.momentum=interval(0,1)"], "unknown config key with model=linear,"),
         (["hydra/sweeper=grid", "depth=1,2", "x=0.5"], "x: fixed on the command line, but upstream's grid"),

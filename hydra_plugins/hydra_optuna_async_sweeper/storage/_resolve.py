@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
-from hydra_plugins.hydra_search.errors import bad_input
+from hydra.errors import HydraException
+
+from hydra_plugins.hydra_search.errors import bad_input, one_line
 from hydra_plugins.hydra_search.files import JOURNAL
 
+from .._targets import check_targets
 from ._database import SQLITE_FILE, Database, SQLite
 from ._journal import Journal
 from ._postgresql import PostgreSQL
-from ._storage import STORAGE, Custom, StudyStorage, Target
+from ._storage import STORAGE, STORAGE_KINDS, TARGETS, Custom, StudyStorage, Target
 
 REMEDY = "Leave it null for a journal file in the sweep directory, or write sqlite:///study.db."
 
@@ -33,6 +36,7 @@ def resolve_storage(value: object, sweep_dir: Path, base: Path) -> StudyStorage:
     target = str(value.get("_target_", "")) if isinstance(value, Mapping) else ""
     if not target.startswith("optuna.storages."):
         raise bad_input(STORAGE, value, "must be null, a URL, or a _target_ of optuna.storages", REMEDY)
+    _check_made_of_storages(cast("Target", value))
     if target.endswith("InMemoryStorage"):
         remedy = "Leave it null: a journal file in the sweep directory costs about as little."
         raise bad_input(STORAGE, target, "a storage in memory can't be shared with the workers", remedy)
@@ -51,6 +55,14 @@ def database_at(url: str, target: Target | None = None) -> "Database":
         found = SQLITE_FILE.match(url)
         return SQLite(url, target, Path(found[2]) if found else None)
     return PostgreSQL(url, target) if url.startswith("postgresql") else Database(url, target)
+
+
+def _check_made_of_storages(target: Target) -> None:
+    try:
+        check_targets(target, STORAGE_KINDS, TARGETS)
+    except (TypeError, HydraException) as error:
+        rule = f"can't be made ({one_line(error.__cause__ or error)})"
+        raise bad_input(STORAGE, dict(target), rule, REMEDY) from error
 
 
 def _reachable(database: Database) -> Database:

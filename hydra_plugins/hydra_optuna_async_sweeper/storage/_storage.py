@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import ClassVar, TypeVar, cast
 
 from filelock import FileLock
-from hydra.utils import instantiate
-from optuna.storages import BaseStorage, get_storage
+from optuna.storages import BaseStorage, RetryFailedTrialCallback, get_storage
+from optuna.storages.journal import BaseJournalBackend, JournalFileOpenLock, JournalFileSymlinkLock
+
+from .._targets import make
 
 # a `_target_` with its arguments, paths absolute
 Target = Mapping[str, object]
 TARGETS = ("optuna.storages.*",)
+# a storage, and what one is made of
+STORAGE_KINDS = (BaseStorage, BaseJournalBackend, JournalFileOpenLock, JournalFileSymlinkLock, RetryFailedTrialCallback)
 STORAGE = "hydra.sweeper.storage"  # the key that messages name
 
 _Result = TypeVar("_Result")
@@ -80,4 +84,4 @@ class Custom(StudyStorage):
 
 def instantiated(target: Target) -> BaseStorage:
     """Make a storage of Optuna by its `_target_`."""
-    return cast("BaseStorage", instantiate(dict(target), _execution_whitelist_=TARGETS))
+    return cast("BaseStorage", make(target, STORAGE_KINDS, TARGETS))

@@ -12,9 +12,11 @@ from hydra.utils import instantiate
 from optuna.distributions import BaseDistribution
 from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler
+from optuna.samplers.nsgaii import BaseCrossover
 
 from hydra_plugins.hydra_search.errors import bad_input, one_line
 
+from .._targets import check_targets, make
 from .._upstream import take_sample
 
 if TYPE_CHECKING:
@@ -24,7 +26,13 @@ if TYPE_CHECKING:
 Plain = Mapping[str, object]
 CustomSpace = Callable[["DictConfig", "Trial"], None]
 
-SAMPLERS = ("optuna.samplers.*", "hydra_plugins.hydra_optuna_sweeper.*")
+SAMPLERS = (
+    "optuna.samplers.*",
+    "hydra_plugins.hydra_optuna_sweeper._impl.create_nsgaii_sampler",
+    "hydra_plugins.hydra_optuna_sweeper._impl.create_nsgaiii_sampler",
+    "hydra_plugins.hydra_optuna_sweeper.config.raise_motpe_removed",  # its message says what to choose instead
+)
+SAMPLER_KINDS = (BaseSampler, BaseCrossover)
 PRUNERS = ("optuna.pruners.*",)
 
 
@@ -53,11 +61,12 @@ class Samplers:
 
 
 def make_sampler(spec: Plain) -> BaseSampler:
-    """Call the `_target_` of a sampler; nothing but samplers can be called."""
-    return cast("BaseSampler", instantiate(dict(spec), _execution_whitelist_=SAMPLERS))
+    """Call the `_target_` of a sampler; nothing but samplers and their crossovers can be called."""
+    return cast("BaseSampler", make(spec, SAMPLER_KINDS, SAMPLERS))
 
 
 def _maker(spec: Plain) -> Callable[..., BaseSampler]:
+    check_targets(spec, SAMPLER_KINDS, SAMPLERS)
     maker = instantiate({**spec, "_partial_": True}, _execution_whitelist_=SAMPLERS)
     return cast("Callable[..., BaseSampler]", maker)
 
@@ -72,7 +81,7 @@ def make_pruner(spec: Plain | None) -> BasePruner:
     """Call the `_target_` of a pruner; nothing but pruners can be called. None never prunes."""
     if not spec:
         return NopPruner()
-    return cast("BasePruner", instantiate(dict(spec), _execution_whitelist_=PRUNERS))
+    return cast("BasePruner", make(spec, (BasePruner,), PRUNERS))
 
 
 def load_custom_space(path: str | None) -> CustomSpace | None:

@@ -1,0 +1,57 @@
+"""What YAML may call in the sweeper's settings: classes of the kind that is asked for, at every depth.
+
+Hydra adds the application's whitelist to every other one, so that the user's own sampler can be named: what decides is
+the kind.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from hydra.utils import instantiate
+
+Spec = Mapping[str, object]  # a `_target_` with its arguments
+
+
+def make(spec: Spec, kinds: tuple[type, ...], whitelist: Sequence[str]) -> object:
+    """Call the `_target_` of `spec`, which gives one of the first of `kinds`. Raises as `check_targets` does."""
+    check_targets(spec, kinds, whitelist)
+    made = instantiate(dict(spec), _execution_whitelist_=list(whitelist))
+    if not isinstance(made, kinds[0]):
+        raise TypeError(f"{spec['_target_']} makes no {kinds[0].__name__}")
+    return made
+
+
+def check_targets(spec: Spec, kinds: tuple[type, ...], whitelist: Sequence[str]) -> None:
+    """Let every `_target_` in `spec` be a class of `kinds`, or a function that `whitelist` names in full.
+
+    Nothing is called. Below the first one may be a function of the application's own whitelist with `_partial_: true`,
+    which is handed over as it is.
+
+    Args:
+        spec: plain values, without interpolations.
+        kinds: base classes, the first one of what is made, all of its parts.
+        whitelist: names as in Hydra's execution whitelist, which has the application's own beside them.
+
+    Raises:
+        TypeError: one is something else.
+        HydraException: one is in no whitelist, or can't be imported.
+    """
+    for part in _targets(spec):
+        name, is_handed_over = part["_target_"], bool(part.get("_partial_")) and part is not spec
+        allowed = [] if is_handed_over else list(whitelist)
+        found = instantiate({"_target_": name, "_partial_": True}, _execution_whitelist_=allowed).func
+        wanted = kinds[:1] if part is spec else kinds
+        is_of_kind = name in whitelist or (isinstance(found, type) and issubclass(found, wanted))
+        if not is_handed_over and not is_of_kind:
+            raise TypeError(f"{name} is no {' or '.join(kind.__name__ for kind in wanted)}")
+
+
+def _targets(value: object) -> Iterator[Spec]:
+    """Yield every mapping with a `_target_`, at any depth."""
+    if isinstance(value, Mapping):
+        if "_target_" in value:
+            yield value
+        for item in value.values():
+            yield from _targets(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _targets(item)
