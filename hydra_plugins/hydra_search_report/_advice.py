@@ -1,6 +1,7 @@
 """What the numbers of a search suggest to do next. Pure: trials in, sentences out, each with its support."""
 
 import math
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,16 +10,18 @@ from itertools import chain
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
+from hydra_plugins.hydra_search.grammar import as_written, override_text
 from hydra_plugins.hydra_search.trials import INTERRUPTED, MAXIMIZE, SWEEPER, WORKER, best_trials, finished, reason_of
 
 from ._facts import SearchFacts, SpaceRow
-from ._trials import Importances, branch_text, is_in, last_moment, rows_of, space_rows, worker_of
+from ._separation import makes_no_difference
+from ._trials import branch_text, last_moment, space_rows, worker_of
 
 # A best value in the outer 2 % of its range, on the scale on which it was searched, stands at the edge.
 EDGE = 0.02
 ENOUGH_FOR_EDGE = 10
-ENOUGH_FOR_IMPORTANCE = 20
-NO_IMPORTANCE = 0.02
+LEAST_NEAR_EDGE = 3  # of the five best: one alone stands there by chance
+ENOUGH_FOR_IMPORTANCE = 40
 # Below this share of busy time the workers waited more than they worked.
 BUSY = 0.5
 ENOUGH_ROUNDS = 3  # the end of a search, where some wait for the last trial, is no reason yet
@@ -36,7 +39,7 @@ class Advice:
     override: str = ""  # what to add to the command line
 
 
-def advise(facts: SearchFacts, trials: Sequence[FrozenTrial], importances: Importances) -> list[Advice]:
+def advise(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> list[Advice]:
     """Return what the trials support, the most useful first; nothing where they are too few."""
     rows = space_rows(facts, trials)
     return list(
@@ -45,7 +48,7 @@ def advise(facts: SearchFacts, trials: Sequence[FrozenTrial], importances: Impor
             _equals(facts, trials),
             _unreported(facts, trials),
             _edges(facts, trials, rows),
-            _unimportant(trials, rows, importances),
+            _unimportant(facts, trials, rows),
             _idle(facts, trials),
         )
     )
@@ -69,14 +72,14 @@ def _edges(facts: SearchFacts, trials: Sequence[FrozenTrial], rows: Sequence[Spa
         upper = place > 0.5
         places = [_place_in(trial.params[row.name], distribution) for trial in peers[:5]]
         near = sum(p is not None and (p > 0.9 if upper else p < 0.1) for p in places)
+        if near < LEAST_NEAR_EDGE:
+            continue
         edge = distribution.high if upper else distribution.low  # type: ignore[attr-defined]  # it has a place in it
         text = (
             f"Widen {row.key}{_in_branch(row)}: its best value {value:.4g} is at the {'upper' if upper else 'lower'} "
             f"edge {edge:.4g} of its range, and {near} of the {len(places)} best trials are in that outer tenth."
         )
-        # an override would replace the key's range in every branch
-        alone = sum(other.key == row.key for other in rows) == 1
-        yield Advice("edge", text, f"'{row.key}={widened}'" if alone else "")
+        yield Advice("edge", text, f"'{row.key}={widened}'" if _stands_once(row, rows) else "")
 
 
 def _place_in(value: object, distribution: BaseDistribution) -> float | None:
@@ -120,23 +123,19 @@ def _number_text(number: float, *, whole: bool) -> str:
     return str(int(number)) if whole else repr(float(f"{number:.3g}"))
 
 
-def _unimportant(trials: Sequence[FrozenTrial], rows: Sequence[SpaceRow], importances: Importances) -> Iterator[Advice]:
-    """Yield each parameter that does not matter in its branch, for any objective."""
-    for branch, objectives in importances.items():
-        done = [trial for trial in finished(trials) if is_in(trial, branch, rows)]
-        own = [row for row in rows_of(branch, rows) if row.branch == branch]
-        if len(done) < ENOUGH_FOR_IMPORTANCE or not objectives:
-            continue
-        for row in own:
-            measured = [values[row.key] for values in objectives if row.key in values]
-            alone = any(len(values) < 2 for values in objectives)
-            if not measured or alone or max(measured) >= NO_IMPORTANCE:
-                continue
+def _unimportant(facts: SearchFacts, trials: Sequence[FrozenTrial], rows: Sequence[SpaceRow]) -> Iterator[Advice]:
+    """Yield each parameter that makes no difference, for any objective, wherever it was tried."""
+    best = best_trials(trials, facts.directions)[:1] if len(facts.directions) == 1 else []
+    for row in rows:
+        count = sum(row.name in trial.params for trial in finished(trials))
+        if count >= ENOUGH_FOR_IMPORTANCE and makes_no_difference(row.name, trials, facts.directions):
             text = (
-                f"Drop or fix {row.key}{_in_branch(row)}: its importance over {len(done)} finished trials is "
-                f"{max(measured):.3f}, of 1 in all."
+                f"Fix {row.key}{_in_branch(row)}: over {count} finished trials, which have tried all of its range, no "
+                "part of it was better than another, neither alone nor beside another parameter."
             )
-            yield Advice("unimportant", text)
+            found = [override_text(as_written(trial.params[row.name])) for trial in best if row.name in trial.params]
+            override = shlex.quote(f"{row.key}={found[0]}") if found and _stands_once(row, rows) else ""
+            yield Advice("unimportant", text, override)
 
 
 def _idle(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> Iterator[Advice]:
@@ -220,6 +219,11 @@ def _unreported(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> Iterator[A
             "Call report(value, step) in the job, or leave the pruner out."
         )
         yield Advice("unreported", text)
+
+
+def _stands_once(row: SpaceRow, rows: Sequence[SpaceRow]) -> bool:
+    """Tell whether an override of the key means this parameter alone: it replaces the key in every branch."""
+    return sum(other.key == row.key for other in rows) == 1
 
 
 def _in_branch(row: SpaceRow) -> str:

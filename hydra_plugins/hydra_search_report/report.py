@@ -40,7 +40,7 @@ def write_report(facts: SearchFacts, trials: Sequence["FrozenTrial"], directory:
     else:
         write_aside(directory / BEST, " ".join(best.overrides) + "\n")
     measured = importances(facts, trials)
-    advice = advise(facts, trials, measured)
+    advice = advise(facts, trials)
     write_aside(directory / SUMMARY, summary(facts, trials, best, advice, status))
     course, parameters = search_plots(facts, trials), sections(facts, trials, measured)
     write_aside(directory / REPORT, Page(facts, trials, status, best, advice, course, parameters).html())
