@@ -2,18 +2,67 @@
 
 import re
 import socket
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
+from .secret_names import names_secret
+
+MASK = "***"
 PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306}
 SECONDS_TO_CONNECT = 5.0
 
-_PASSWORD = re.compile(r"(://[^:/@\s]*:)(?!\d+/)\S*@")
-_PASSWORD_IN_QUERY = re.compile(r"([?&]password=)[^&\s]*")
+# A password may hold any character but white space; behind http://host:80/ an @ belongs to the path.
+_PASSWORD = re.compile(r"(?P<before>://[^:/@?#\s]*:)(?!\d{1,5}/)\S+@")
+_DATABASE_PASSWORD = re.compile(r"(?P<before>\b(?!https?:)[\w+.-]+://[^:/@?#\s]*:)\S+@")
+_TOKEN_FOR_USER = re.compile(r"(?P<before>\b(?:git\+)?https?://)(?!\*\*\*)[^/@:?#\s]+@")
+# `?password=…`, `--token=…`, `host=… password='…'`, `PWD=…;`
+_ASSIGNED = re.compile(
+    r"(?P<key>[A-Za-z_][\w.%-]*)=(?P<value>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|(?:(?!;\w+(?: Id)?=|&[\w.%-]+=)\S)+)"
+)
+_NO_SECRET = re.compile(r"null|true|false|\?\?\?|None|True|False", re.I)
 
 
 def masked(text: str) -> str:
-    """Hide the passwords of the URLs in a text; they may hold any character but white space."""
-    return _PASSWORD_IN_QUERY.sub(r"\1***", _PASSWORD.sub(r"\1***@", text))
+    """Hide the passwords of the addresses in a text, and what is assigned to the name of a secret: `token=***`."""
+    if "://" in text:
+        for form in (_DATABASE_PASSWORD, _PASSWORD, _TOKEN_FOR_USER):
+            text = form.sub(rf"\g<before>{MASK}@", text)
+    return _ASSIGNED.sub(_without_value, text) if "=" in text else text
+
+
+def _without_value(found: re.Match[str]) -> str:
+    name, value = found["key"].rpartition(".")[2], found["value"]
+    if not names_secret(name):
+        return f"{found['key']}={_ASSIGNED.sub(_without_value, value)}"
+    if _NO_SECRET.fullmatch(value):
+        return found[0]
+    quote = value[-1] if value[-1] in "'\"" and value[0] != value[-1] else ""  # closes what stands around
+    return f"{found['key']}={MASK}{quote}"
+
+
+def without_user(url: str) -> str:
+    """Return a URL that a person may click on: without user and password."""
+    hidden = masked(url)
+    return re.sub(r"(://)[^/@\s]*@", r"\1", hidden)
+
+
+def has_password(url: str) -> bool:
+    """Tell whether a URL holds what `masked` hides."""
+    return masked(url) != url
+
+
+def passwords_of(text: str) -> set[str]:
+    """Return the passwords of the addresses in a text, as written and decoded; not those that are the user's name."""
+    found: set[str] = set()
+    for url in re.findall(r"\S+://\S+", text):
+        user = re.search(r"://([^:/@?#]*):", url)
+        for form in (_DATABASE_PASSWORD, _PASSWORD):
+            for match in form.finditer(url):
+                found |= {match[0][len(match["before"]) : -1]}
+        for match in _ASSIGNED.finditer(url):
+            if names_secret(match["key"].rpartition(".")[2]):
+                found.add(match["value"])
+        found -= {MASK, user[1] if user else ""}
+    return found | {unquote(password) for password in found}
 
 
 def is_dead_loopback(url: str) -> bool:
