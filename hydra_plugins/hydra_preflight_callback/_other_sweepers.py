@@ -25,6 +25,7 @@ from hydra_plugins.hydra_search.grammar import (
     require_choices,
 )
 from hydra_plugins.hydra_search.jobs import Check, check_job, compose_job
+from hydra_plugins.hydra_search.secret_sources import recorded_yaml, secrets_of
 from hydra_plugins.hydra_search.settings import (
     check_direction,
     check_launcher,
@@ -200,7 +201,7 @@ def claim_sweep_dir(config: DictConfig) -> Claim:
         if any(path.name.isdecimal() or path.name == RESULTS for path in directory.iterdir()):
             raise FileExistsError
         with (directory / MULTIRUN).open("x", encoding="utf-8") as file:
-            file.write(OmegaConf.to_yaml(config))
+            file.write(recorded_yaml(config, secrets_of(config)))
     except FileExistsError:
         study_name = "study_name=<name>, or " if "study_name" in config else ""
         rule = "already holds a search, which this sweeper would overwrite"

@@ -51,6 +51,12 @@ def secrets_of(config: DictConfig, redact: Sequence[str] | None = None) -> Secre
     return Secrets(patterns, frozenset(origin), tuple(dict.fromkeys(keys)), tuple(sorted(found, key=len, reverse=True)))
 
 
+def recorded_yaml(config: DictConfig | ListConfig, secrets: Secrets) -> str:
+    """Return a configuration as YAML, its interpolations as they are written, without the secrets."""
+    written = OmegaConf.to_container(config, resolve=False, enum_to_str=True)
+    return OmegaConf.to_yaml(OmegaConf.create(secrets.tree(written)))  # type: ignore[call-overload]  # a dict or a list
+
+
 _OF_JOBS: dict[object, Secrets] = {}
 
 

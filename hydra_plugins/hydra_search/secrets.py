@@ -20,6 +20,7 @@ ASKED_FOR = "???"  # OmegaConf's word for a value that is to be given: who runs 
 
 OVERRIDE = re.compile(r"(?P<key>[+~]*[\w./@:\[\]-]+)=(?P<value>.+)", re.S)
 _ITEM = re.compile(r"(?P<name>[\w.-]+)(?P<sign>\s*:\s*)(?P<value>'[^']*'|\"[^\"]*\"|[^,{}\[\]]+)")
+INTERPOLATION = re.compile(r"\$\{.*\}")
 NUMBER = re.compile(r"[+-]?[\d.]+(e[+-]?\d+)?|true|false|null|none|\?\?\?|", re.I)
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,8 @@ class Secrets:
     def is_secret(self, key: str, value: object) -> bool:
         """Tell whether the value under a dotted key is to be left out."""
         if value is None or isinstance(value, bool) or value in ("", ASKED_FOR) or self.is_shown(key):
+            return False
+        if isinstance(value, str) and INTERPOLATION.fullmatch(value):  # says where the value is, and not the value
             return False
         above = list(_and_above(key))
         if any(fnmatchcase(other, pattern) for other in above for pattern in self.patterns):
@@ -74,13 +77,11 @@ class Secrets:
             return MASK
         return self.text(node) if isinstance(node, str) else node
 
-    def override(self, line: str, instead: str = MASK) -> str:
-        """Return an override, `key=value`, with `instead` for a secret; another text as `text` does."""
+    def override(self, line: str) -> str:
+        """Return an override, `key=value`, with `***` for a secret; another text as `text` does."""
         found = OVERRIDE.fullmatch(line)
-        if found and found["key"].startswith("--"):
-            return self.text(line)
         if found and self.is_secret(plain_key(found["key"]), found["value"]):
-            return f"{found['key']}={instead}"
+            return f"{found['key']}={MASK}"
         if found and found["value"].startswith(("{", "[")):
             line = f"{found['key']}={_ITEM.sub(lambda item: self._without_item(found['key'], item), found['value'])}"
         return self.text(line)
@@ -90,8 +91,13 @@ class Secrets:
         return f"{item['name']}{item['sign']}{MASK}" if secret else item[0]
 
     def command(self, arguments: Sequence[str]) -> list[str]:
-        """Return a program's arguments, each secret override with `???`: Hydra then asks for it by its key."""
-        return [self.override(argument, ASKED_FOR) for argument in arguments]
+        """Return a program's arguments, each override that holds a secret with `???`: Hydra asks for it by its key."""
+        return [self._asking(argument) for argument in arguments]
+
+    def _asking(self, argument: str) -> str:
+        shown = self.override(argument)
+        is_whole = shown == argument or not OVERRIDE.fullmatch(argument)
+        return shown if is_whole else f"{argument.partition('=')[0]}={ASKED_FOR}"
 
 
 @cache  # once in a process, whoever asks

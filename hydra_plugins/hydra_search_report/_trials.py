@@ -15,6 +15,7 @@ from yaml import YAMLError
 
 from hydra_plugins.hydra_search.files import BEST
 from hydra_plugins.hydra_search.grammar import parser
+from hydra_plugins.hydra_search.secrets import Secrets
 from hydra_plugins.hydra_search.trials import (
     RETRY_OF,
     WORKER,
@@ -169,7 +170,8 @@ def _overrides(job_directory: Path, facts: SearchFacts) -> list[str] | None:
     if not isinstance(lines, list):
         return None
     of_search = [line for line in map(str, lines) if line.partition("=")[0].lstrip("+~") in facts.search_keys]
-    return [without_blanks(line) for line in map(str, lines) if line not in of_search]
+    kept = [line for line in map(str, lines) if line not in of_search]
+    return list(map(without_blanks, Secrets(facts.redact).command(kept)))
 
 
 def _has_blank(line: str) -> bool:

@@ -14,9 +14,9 @@ from omegaconf import DictConfig, OmegaConf
 from hydra_plugins.hydra_search.errors import shown
 from hydra_plugins.hydra_search.files import REPORT, RESULTS, write_aside
 from hydra_plugins.hydra_search.grammar import override_text
+from hydra_plugins.hydra_search.secret_sources import secrets_of
 from hydra_plugins.hydra_search.settings import read_setting
 from hydra_plugins.hydra_search.trials import best_trials, directory_of
-from hydra_plugins.hydra_search.urls import masked
 from hydra_plugins.hydra_search_report.report import SearchFacts, SpaceRow, write_report
 
 from ..space._parameter import stored_text
@@ -137,7 +137,8 @@ def report_of(search: "Search", config: DictConfig) -> NoReport:
 
 def _facts_of(search: "Search", config: DictConfig) -> SearchFacts:
     sources, space, pruner = sources_of(config), space_rows(search), maker_text(search.pruner)
-    n_jobs = read_setting(config, "hydra.sweeper.n_jobs")
+    n_jobs, secrets = read_setting(config, "hydra.sweeper.n_jobs"), secrets_of(config)
+    argv = secrets.command(sys.argv)
     return SearchFacts(
         study_name=search.study_name,
         directions=search.directions,
@@ -146,17 +147,18 @@ def _facts_of(search: "Search", config: DictConfig) -> SearchFacts:
         n_jobs=search.n_jobs,
         n_jobs_key=n_jobs.source if n_jobs else "hydra.sweeper.n_jobs",
         directory=_as_typed(search.sweep_dir),
-        resume=masked(resume_command(sys.argv, search, has_study_name="study_name" in config)),
+        resume=resume_command(argv, search, has_study_name="study_name" in config),
         sampler=maker_text(search.sampler),
         pruner=None if pruner == "NopPruner()" else pruner,
         seed=int(str(search.sampler["seed"])) if search.sampler.get("seed") is not None else None,
         choices=_fixed_choices(config, {row.key for row in space}),
         space=space,
-        fixed=tuple(map(masked, search.fixed)),
+        fixed=tuple(map(secrets.override, search.fixed)),
         search_keys=tuple(dict.fromkeys([*sources, *(key.partition(".")[0] for key in sources)])),
         max_retries=search.max_retries,
         storage=_as_typed(search.storage.shown),
-    ).with_surroundings(sys.argv, interpreter())
+        redact=secrets.patterns,
+    ).with_surroundings(argv, interpreter())
 
 
 def sources_of(config: DictConfig) -> list[str]:

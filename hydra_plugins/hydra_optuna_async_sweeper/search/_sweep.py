@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, NoReturn
 
 import optuna
 from hydra.core.plugins import Plugins
-from omegaconf import OmegaConf
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from hydra_plugins.hydra_search.errors import CantStart, bad_input, shown
-from hydra_plugins.hydra_search.files import MULTIRUN
+from hydra_plugins.hydra_search.files import MULTIRUN, write_aside
 from hydra_plugins.hydra_search.owner import Owner
+from hydra_plugins.hydra_search.secret_sources import recorded_yaml, secrets_of
+from hydra_plugins.hydra_search.secrets import say_masked
 from hydra_plugins.hydra_search.settings import Setting, read_setting
 from hydra_plugins.hydra_search.signals import terminable
 from hydra_plugins.hydra_search.trials import ERROR, Outcome, directory_of, outcome_of, over, reason_of
@@ -66,8 +67,9 @@ class Sweep:
         """
         sweep_dir = Path(search.sweep_dir)
         sweep_dir.mkdir(parents=True, exist_ok=True)
+        secrets = secrets_of(config)
         if not (sweep_dir / MULTIRUN).exists():
-            OmegaConf.save(config, sweep_dir / MULTIRUN)
+            write_aside(sweep_dir / MULTIRUN, recorded_yaml(config, secrets))
         storage = search.storage.open()
         optuna.logging.disable_default_handler()
         study = optuna.create_study(
@@ -82,6 +84,7 @@ class Sweep:
             remedy = f"Set {setting.source}={shown(list(begun_with))}, or another study_name."
             rule = f"the study {search.study_name!r} was begun with {shown(list(begun_with))}"
             raise bad_input(setting.name, list(search.directions), rule, remedy)
+        say_masked(secrets.keys)
         log.info(f"Study name: {study.study_name}")
         log.info(f"Storage: {search.storage.shown}")
         sampler = "GridSampler" if is_grid(search.sampler) else type(make_sampler(search.sampler)).__name__
@@ -105,7 +108,8 @@ class Sweep:
                 self._launch_workers(guard)
         except (KeyboardInterrupt, SystemExit) as left:
             self._end_workers()
-            command = resume_command(sys.argv, self.search, has_study_name="study_name" in self.worker.config)
+            argv = secrets_of(self.worker.config).command(sys.argv)
+            command = resume_command(argv, self.search, has_study_name="study_name" in self.worker.config)
             how = "stopped" if isinstance(getattr(left, "code", None), str) else "interrupted"
             log.warning(f"{how.capitalize()}. To go on: {command}")
             report.finish(self.queue.trials(), how)

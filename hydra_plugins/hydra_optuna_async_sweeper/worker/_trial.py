@@ -21,8 +21,8 @@ from hydra_plugins.hydra_search.errors import InvalidObjective
 from hydra_plugins.hydra_search.grammar import override_text
 from hydra_plugins.hydra_search.owner import SECONDS_BETWEEN_BEATS, every
 from hydra_plugins.hydra_search.results import forget_result, objective_values, save_result
+from hydra_plugins.hydra_search.secret_sources import secrets_of
 from hydra_plugins.hydra_search.trials import BEAT, ERROR, INTERRUPTED, JOB_DIR
-from hydra_plugins.hydra_search.urls import masked
 
 from .._upstream import returned, trial_id
 from ._job_config import Composer
@@ -94,6 +94,7 @@ class TrialRunner:
         self.samplers = Samplers(self.search.sampler, everywhere)
         self.pruner = make_pruner(self.search.pruner)
         self.composer = Composer(self.hydra_context.config_loader, self.config, self.search.composed)
+        self.secrets = secrets_of(self.config)
         self.extend = load_custom_space(self.search.custom_search_space)
 
     def run(self, claimed: FrozenTrial) -> None:
@@ -135,7 +136,7 @@ class TrialRunner:
 
     def _job(self, trial: Trial, task: Task) -> JobReturn:
         overrides = [*self.search.space.suggest(trial), *self.search.fixed, *self._custom_overrides(trial)]
-        log.info(masked(f"\t#{trial.number} : {' '.join(overrides)}"))
+        log.info(f"\t#{trial.number} : {' '.join(map(self.secrets.override, overrides))}")
         job = self.composer.compose(overrides, trial.number)
         subdir = str(job.hydra.sweep.subdir)
         if subdir != str(trial.number):
@@ -168,6 +169,7 @@ class TrialRunner:
             raise UpdateFinishedTrialError(str(error)) from error
 
     def _fail(self, trial: Trial, reason: str) -> None:
+        reason = self.secrets.text(reason)
         log.error(f"Trial {trial.number} failed: {reason}")
         trial.set_user_attr(ERROR, reason[:LONGEST_ERROR])
         self._close(trial, state=TrialState.FAIL)
