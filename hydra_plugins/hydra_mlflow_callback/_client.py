@@ -5,6 +5,7 @@ import gc
 import logging
 import os
 import re
+import shlex
 import socket
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from hydra_plugins.hydra_search.errors import SearchError, bad_input
-from hydra_plugins.hydra_search.urls import is_dead_loopback, masked
+from hydra_plugins.hydra_search.urls import is_dead_loopback, masked, without_user
 
 from ._payload import shorten
 from .config import Settings
@@ -138,9 +139,9 @@ def _sqlite_file(uri: str) -> Path | None:
 def ui_command(settings: Settings) -> str:
     """Return how to look at the runs: the address of a server, or the command that serves a database."""
     if settings.tracking_uri.startswith("http"):
-        return f"{settings.tracking_uri.rstrip('/')}/#/experiments/{settings.experiment_id}"
+        return f"{without_user(settings.tracking_uri).rstrip('/')}/#/experiments/{settings.experiment_id}"
     here = f"{Path.cwd()}/"
-    return f"mlflow ui --backend-store-uri {masked(settings.tracking_uri).replace(here, '', 1)}"
+    return f"mlflow ui --backend-store-uri {shlex.quote(masked(settings.tracking_uri).replace(here, '', 1))}"
 
 
 def _experiment_id(client: "MlflowClient", settings: Settings) -> str:

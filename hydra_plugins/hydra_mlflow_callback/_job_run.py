@@ -15,6 +15,8 @@ from hydra_plugins.hydra_search.errors import InvalidObjective, SearchError
 from hydra_plugins.hydra_search.files import METRICS
 from hydra_plugins.hydra_search.owner import every
 from hydra_plugins.hydra_search.results import load_result, objective_values
+from hydra_plugins.hydra_search.secret_sources import secrets_of_job
+from hydra_plugins.hydra_search.secrets import Secrets
 from hydra_plugins.hydra_search.urls import masked
 from hydra_plugins.hydra_trial import listening
 
@@ -38,8 +40,9 @@ SECONDS_BETWEEN_SENDS = 5.0
 class JobRun:
     """One job on its way into MLflow. Its record on disk comes first; the server may be away."""
 
-    def __init__(self, settings: Settings, record: JobRecord, directory: Path) -> None:
+    def __init__(self, settings: Settings, record: JobRecord, directory: Path, secrets: Secrets) -> None:
         self.settings = settings
+        self.secrets = secrets
         self.record = record
         self.directory = directory
         self.online = False
@@ -49,9 +52,10 @@ class JobRun:
     @classmethod
     def open(cls, settings: Settings, search: SearchRecord | None, config: "DictConfig") -> "JobRun":
         """Write the record, open the run, and make it the active one of this process."""
-        resolved = task_config(config)
+        secrets = secrets_of_job(config)
+        resolved = {key: secrets.tree(value, key) for key, value in task_config(config).items()}
         record = new_record(settings, search, config, resolved)
-        job = cls(settings, record, Path(config.hydra.runtime.output_dir))
+        job = cls(settings, record, Path(config.hydra.runtime.output_dir), secrets)
         record.save(job.directory)
         save_resolved_config(resolved, job.directory / (config.hydra.output_subdir or ""))
         try:
@@ -103,7 +107,9 @@ class JobRun:
         """
         self._subscriptions.close()
         try:
-            conclude(self.settings, self.record, self.directory, end_of(job_return, self.settings))
+            end = end_of(job_return, self.settings)
+            end = End(end.status, end.values, end.error and self.secrets.text(end.error), end.pruned)
+            conclude(self.settings, self.record, self.directory, end)
             self.record.save(self.directory)
             if self.online:
                 deliver(self.settings, self.record, self.directory)
@@ -126,14 +132,17 @@ def new_record(
     """Describe the job that is about to start. The parameters are its resolved configuration."""
     in_search = search is not None and config.hydra.mode == RunMode.MULTIRUN
     number = int(config.hydra.job.num) if in_search else None
+    secrets = secrets_of_job(config)
+    lines = [secrets.override(line) for line in config.hydra.overrides.task]
     fixed = search.fixed_keys if search is not None and in_search else ()
     record = JobRecord(
         name=f"trial-{number}" if in_search else settings.run_name,
         number=number,
         start_time=now(),
         params=params_of(resolved, settings.exclude_params),
-        tags=choices_of(config, settings) | dict(settings.tags),
-        overrides=[masked(line) for line in config.hydra.overrides.task if line.partition("=")[0] not in fixed],
+        tags=choices_of(config, settings) | {key: secrets.of_key(key, tag) for key, tag in settings.tags.items()},
+        overrides=[masked(line) for line in lines if line.partition("=")[0] not in fixed],
+        is_masked=bool(secrets.keys),
     )
     if search is not None and in_search:
         record.parent_run_id, record.sweep = search.run_id, search.sweep

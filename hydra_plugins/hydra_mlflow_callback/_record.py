@@ -45,8 +45,8 @@ def load_search(directory: Path) -> SearchRecord:
     """
     content = json.loads((directory / SEARCH_RECORD).read_text(encoding="utf-8"))
     options = content.pop("settings")
-    for key in ("metrics", "directions", "exclude_params"):
-        options[key] = tuple(options[key])
+    for key in ("metrics", "directions", "exclude_params", "redact"):
+        options[key] = tuple(options.get(key, ()))
     content["fixed_keys"] = tuple(content["fixed_keys"])
     content["sweep"] = Owner.of_attribute(content.get("sweep"))
     return SearchRecord(settings=Settings(**options), **content)
@@ -71,6 +71,7 @@ class JobRecord:
     metrics: list[tuple[str, float, int, int]] = field(default_factory=list)  # key, value, time, step
     error: str | None = None
     pruned: bool = False
+    is_masked: bool = False  # it leaves something out, and so must its files
     params_sent: bool = False
     sent: bool = False
     # Finds the run again if the server made it but its answer was lost.

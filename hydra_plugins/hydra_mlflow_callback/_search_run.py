@@ -11,6 +11,8 @@ from filelock import FileLock
 from hydra_plugins.hydra_search.errors import SearchError
 from hydra_plugins.hydra_search.files import SUMMARY
 from hydra_plugins.hydra_search.owner import Owner
+from hydra_plugins.hydra_search.secret_sources import secrets_of
+from hydra_plugins.hydra_search.secrets import say_masked
 from hydra_plugins.hydra_search.settings import read_command_line
 from hydra_plugins.hydra_search.urls import masked
 
@@ -49,7 +51,9 @@ def open_search(settings: Settings, config: "DictConfig") -> SearchRecord:
     client = connect(settings)
     directory = Path(config.hydra.sweep.dir).absolute()
     # The same user, program and commit for every run: in a worker, MLflow would name the launcher's own script.
-    tags = {str(key): str(value) for key, value in resolve_tags(dict(settings.tags)).items()}
+    secrets = secrets_of(config)
+    tags = {str(key): secrets.of_key(str(key), str(tag)) for key, tag in resolve_tags(dict(settings.tags)).items()}
+    say_masked(secrets.keys)
     directory.mkdir(parents=True, exist_ok=True)
     with FileLock(directory / LOCK_FILE):  # two sweeps that begin one search at once have one parent
         search = _known_search(settings, directory) or SearchRecord(run_id="", settings=settings, tags=tags)

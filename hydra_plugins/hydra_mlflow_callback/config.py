@@ -41,6 +41,10 @@ class MLflowCallbackConf:
     # Config keys (with all below them) that are no parameters of the job
     exclude_params: list[str] = field(default_factory=list)
 
+    # Config keys that are secret, as patterns (`api.*`), with all below them: recorded as ***. Keys with the name of a
+    # secret (token, password, api_key, ...) and what comes by ${oc.env:...} are secret anyway; `!api.url` is recorded
+    redact: list[str] = field(default_factory=list)
+
     # Also upload what stands in the output directory of each job and of the search
     log_artifacts: bool = True
 
@@ -76,6 +80,7 @@ class Settings:
     metrics: tuple[str, ...] = ("value",)
     directions: tuple[str, ...] = ()
     exclude_params: tuple[str, ...] = ()
+    redact: tuple[str, ...] = ()
     log_artifacts: bool = True
     log_model: bool = True
     register_model: str | None = None
@@ -90,7 +95,8 @@ class Settings:
         known = {key: plain(value) for key, value in options.items()}
         metrics = _as_tuple(known.pop("metric", None)) or ("value",)
         directions = _as_tuple(known.pop("direction", None))
-        known["exclude_params"] = _as_tuple(known.get("exclude_params"))
+        for listed in ("exclude_params", "redact"):
+            known[listed] = _as_tuple(known.get(listed))
         return cls(metrics=metrics, directions=directions, **known)  # type: ignore[arg-type]  # checked by the schema
 
     def named(self, option: str) -> str:

@@ -11,8 +11,9 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from .secret_names import describes, names_secret
 from .secrets import NUMBER, OVERRIDE, Secrets, plain_key
-from .urls import MASK, passwords_of
+from .urls import MASK, has_password, passwords_of
 
+OF_COMMAND_LINE = ("hydra.overrides.", "hydra.job.override_dirname")  # say again what stands under its key
 SHORTEST = 4  # characters of a secret that is looked for in a text
 
 _FROM_ENVIRONMENT = re.compile(r"oc\.env\s*:\s*['\"]?(\w+)")
@@ -31,10 +32,11 @@ def secrets_of(config: DictConfig, redact: Sequence[str] | None = None) -> Secre
     from_environment = _with_all_that_point_there(_of_environment(written), written)
     by_name, values, keys, origin = Secrets(patterns), set[str](), [], set[str]()
     for key, text in written.items():
-        if isinstance(text, str) and "://" in text:
+        if isinstance(text, str) and has_password(text) and not key.startswith(OF_COMMAND_LINE):
+            keys.append(key)
             values |= passwords_of(text)
         variables = from_environment.get(key)
-        if variables is None and not by_name.is_secret(key, text):
+        if key.startswith(OF_COMMAND_LINE) or (variables is None and not by_name.is_secret(key, text)):
             continue
         values |= set() if by_name.is_shown(key) else _given_by(variables or ())
         for inner, value in _leaves(_value_at(config, key), key):
@@ -45,6 +47,8 @@ def secrets_of(config: DictConfig, redact: Sequence[str] | None = None) -> Secre
                 keys.append(inner)
                 origin.add(inner)
                 values.add(str(value))
+            elif isinstance(value, str) and has_password(value):
+                keys.append(inner)
     values |= {password for value in values for password in passwords_of(value)}
     found = {value for value in values if _can_be_told(value)}
     found |= {quote(value, safe="") for value in found}

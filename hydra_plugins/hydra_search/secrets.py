@@ -77,6 +77,10 @@ class Secrets:
             return MASK
         return self.text(node) if isinstance(node, str) else node
 
+    def of_key(self, key: str, value: str) -> str:
+        """Return what is recorded of one text under a key."""
+        return str(self.tree(value, key))
+
     def override(self, line: str) -> str:
         """Return an override, `key=value`, with `***` for a secret; another text as `text` does."""
         found = OVERRIDE.fullmatch(line)
