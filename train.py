@@ -86,16 +86,20 @@ def main(cfg: DictConfig) -> float | tuple[float, ...]:
 
 def check(cfg: DictConfig) -> None:
     """Find what would fail in every job, before the first one: a missing file, an unknown metric, a bad value."""
+    from sklearn.base import is_clusterer, is_outlier_detector, is_regressor
+
     metric_names(cfg)
-    load_dataset(cfg)
-    build(cfg, "splitter")
-    make_pipeline(cfg)
+    features, target = load_dataset(cfg)
+    next(iter(build(cfg, "splitter").split(features, target)), None)  # splitters look at their numbers when they split
+    pipeline = make_pipeline(cfg)
+    if is_regressor(pipeline) or is_clusterer(pipeline) or is_outlier_detector(pipeline):
+        raise ValueError(f"model._target_: must be a classifier, got {cfg.model._target_}")
 
 
 def metric_names(cfg: DictConfig) -> list[str]:
     """Return the objectives' names; `metric` is one name or a list of them."""
     names = list(cfg.metric) if is_list(cfg.metric) else [cfg.metric]
-    for name in names:
+    for name in names or [None]:
         if name not in METRICS:
             raise ValueError(f"metric must be one of {', '.join(METRICS)}, or a list of them; got {name!r}")
     return names
@@ -116,7 +120,7 @@ def build(cfg: DictConfig, group: str) -> Any:
     """Call what `cfg[group]` names.
 
     Raises:
-        ValueError: something in it may not be called there. Nothing was called.
+        ValueError: something in it may not be called there, then nothing was called; or an argument does not fit.
     """
     if not OmegaConf.is_dict(cfg[group]) or "_target_" not in cfg[group]:
         raise ValueError(f"{group}: must be a mapping with a _target_, got {cfg[group]!r}")
@@ -132,7 +136,10 @@ def build(cfg: DictConfig, group: str) -> Any:
     # A class's own name too: Hydra asks for it when what was made can itself be called, as a column selector can.
     names = {f"{kind.__module__}.{kind.__qualname__}" for kind in classes.values()} | classes.keys()
     allowed = execution_whitelist([*EXECUTION_WHITELIST[group], *names], reset=True)
-    return instantiate(content, _convert_="all", _execution_whitelist_=allowed)
+    try:
+        return instantiate(content, _convert_="all", _execution_whitelist_=allowed)
+    except TypeError as error:  # an argument that it does not have, or lacks
+        raise ValueError(f"{group}: {error}") from error
 
 
 def targets(key: str, content: object) -> Iterator[tuple[str, object]]:

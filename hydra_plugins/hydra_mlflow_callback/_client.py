@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
@@ -114,6 +115,8 @@ def database_lock(uri: str) -> AbstractContextManager[object]:
     if path is None:
         return nullcontext()
     path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".writable-", dir=path.parent):  # else a lock that can't be made is waited for
+        pass
     return FileLock(f"{path}.lock", timeout=120)
 
 

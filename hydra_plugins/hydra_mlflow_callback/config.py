@@ -120,6 +120,9 @@ def checked(settings: Settings, config: DictConfig, *, enabled: bool) -> Setting
     settings = replace(settings, names=names)
     if enabled and settings.directions:
         check_direction(config, list(settings.metrics), f"{NODE}.direction")
+    if enabled and not settings.experiment_name.strip():
+        remedy = f"Set {settings.source('experiment_name')}=my_search, for example."
+        raise bad_input(settings.named("experiment_name"), settings.experiment_name, "must be a name", remedy)
     if settings.register_model is not None:
         _check_register_model(settings, enabled, config.hydra.mode is RunMode.MULTIRUN)
     return settings

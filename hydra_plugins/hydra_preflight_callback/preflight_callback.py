@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.config_store import ConfigStore
@@ -20,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from hydra_plugins.hydra_search.errors import BadInput, InvalidObjective
 from hydra_plugins.hydra_search.jobs import ChecksSearch, check_job
 from hydra_plugins.hydra_search.results import objective_values
-from hydra_plugins.hydra_search.settings import n_objectives, plugin_class
+from hydra_plugins.hydra_search.settings import check_directory, n_objectives, plugin_class
 from hydra_plugins.hydra_search.signals import Terminated, terminable
 
 if TYPE_CHECKING:
@@ -49,6 +50,17 @@ class PreflightCallbackConf:
     # seconds after which the search should stop; refused where the sweeper has no such setting
     timeout: Any = None
 
+    # checks every callback before Hydra makes the others; leave it
+    checked: Any = "${checked_callbacks:}"
+
+
+def _check_callbacks(_root_: DictConfig) -> None:
+    from ._callbacks import check_callbacks
+
+    check_callbacks(_root_.hydra.callbacks)
+
+
+OmegaConf.register_resolver("checked_callbacks", _check_callbacks, replace=True)
 
 # A YAML option hides the entry of its name, and its schema with it; `preflight_schema` stays reachable for that option.
 for _name in ("preflight", "preflight_schema"):
@@ -69,7 +81,11 @@ class PreflightCallback(Callback):
     """
 
     def __init__(
-        self, check: Callable[[DictConfig], None] | None = None, metric: Any = None, timeout: float | None = None
+        self,
+        check: Callable[[DictConfig], None] | None = None,
+        metric: Any = None,
+        timeout: float | None = None,
+        checked: None = None,
     ) -> None:
         self.check = check
         self.metric = OmegaConf.to_container(metric) if OmegaConf.is_config(metric) else metric
@@ -82,8 +98,9 @@ class PreflightCallback(Callback):
         return {**self.__dict__, "check": None, "_claim": None, "_search": None}
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Check the job's config."""
+        """Check the job's config, and that its directory can be made."""
         with _one_message():
+            check_directory("hydra.run.dir", Path(config.hydra.run.dir), config.hydra.run.dir)
             check_job(config, self.check)
 
     def on_run_end(self, config: DictConfig, **kwargs: Any) -> None:

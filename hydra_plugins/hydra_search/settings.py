@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 from hydra.core.config_loader import ConfigLoader
@@ -102,6 +104,17 @@ def check_launcher(config: DictConfig) -> None:
         remedy = f"Install it: pip install '{target.split('.')[1].replace('_', '-')}>=1.4.0rc3,<1.5'"
     option = config.hydra.runtime.choices.get("hydra/launcher")
     raise bad_input("hydra/launcher", f"{option} ({target})", "its plugin is not installed", remedy)
+
+
+def check_directory(key: str, directory: Path, value: object) -> None:
+    """Refuse a directory that can't be made or written to; `value` is what `key` says. Raises BadInput."""
+    try:
+        nearest = next(path for path in (directory, *directory.absolute().parents) if path.exists())
+        with TemporaryDirectory(prefix=".writable-", dir=nearest):  # /proc and the like tell no other way
+            pass
+    except OSError as error:
+        remedy = f"Set {key} to a place that you may write."
+        raise bad_input(key, value, f"can't be used ({error.strerror})", remedy) from error
 
 
 def _refuse_runtime_env(key: str, launcher: Any) -> None:

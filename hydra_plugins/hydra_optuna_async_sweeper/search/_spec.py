@@ -17,6 +17,7 @@ from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.settings import (
     Setting,
     check_direction,
+    check_directory,
     check_launcher,
     check_settings,
     nothing_to_vary,
@@ -82,6 +83,7 @@ def prepare_search(
     check_direction(config, settings.metric)
     sampler, pruner = cast("Plain", settings.sampler), cast("Plain | None", settings.pruner or None)
     directions, sweep_dir = _names_of(settings.direction), Path(config.hydra.sweep.dir).absolute()
+    check_directory("hydra.sweep.dir", sweep_dir, config.hydra.sweep.dir)
     params, given = read_params(config), read_command_line(config, loader)
     space, fixed = _space_of(params, given.values())
     if not space.parameters and not settings.custom_search_space:

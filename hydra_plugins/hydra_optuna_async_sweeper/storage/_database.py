@@ -8,6 +8,7 @@ from typing import ClassVar, cast
 from optuna.storages import BaseStorage, RDBStorage, get_storage
 
 from hydra_plugins.hydra_search.errors import bad_input, one_line
+from hydra_plugins.hydra_search.settings import check_directory
 from hydra_plugins.hydra_search.urls import masked
 
 from ._retry import RetryingStorage, retry
@@ -80,3 +81,6 @@ class SQLite(Database):
         if self.file is None:
             rule = "names no file that the workers could share"
             raise bad_input(key, masked(self.url), rule, "Write sqlite:///study.db.")
+        if self.file.is_dir():
+            raise bad_input(key, masked(self.url), "names a directory", "Write sqlite:///study.db.")
+        check_directory(key, self.file.parent, masked(self.url))
