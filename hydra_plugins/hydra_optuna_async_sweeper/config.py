@@ -52,6 +52,9 @@ class OptunaAsyncSweeperConf(OptunaSweeperConf):
     # Share of n_trials that may fail before the search stops. 0: stop at the first failure
     max_failure_rate: float = 0.0
 
+    # Stop when the first so many trials of a sweep have all failed for one reason. null: go on
+    max_initial_failures: int | None = 5
+
     # How often a trial whose worker was lost is run again
     max_retries: int = 3
 

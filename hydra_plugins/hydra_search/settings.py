@@ -74,6 +74,8 @@ def check_settings(config: DictConfig) -> None:
     _check(config, "hydra.launcher.n_jobs", _is_joblib_count, joblibs, f"=1, {of_any}")
     retries = "must be a whole number, 0 or more"
     _check(config, "hydra.sweeper.max_retries", lambda n: n == 0 or _is_count(n), retries, f"=3, {of_any}")
+    alike = "must be null or a whole number, 1 or more"
+    _check(config, "hydra.sweeper.max_initial_failures", lambda n: n is None or _is_count(n), alike, "=5, for example.")
     rate, remedy = "must be a number between 0 and 1", "=0 to stop at the first failed trial, 1 to go on in any case."
     _check(config, "hydra.sweeper.max_failure_rate", _is_rate, rate, remedy)
 

@@ -62,6 +62,7 @@ class Search:
     enqueued: tuple[Plain, ...]  # Optuna parameters of the trials to run first: the user's own, or a grid's
     max_failure_rate: float
     max_retries: int
+    max_initial_failures: int | None  # that are alike, after which the search stops
     deadline: float | None  # seconds since the epoch, after which no trial starts
     target: float | None
     report: bool  # whether to write report.html and the files that go with it
@@ -116,6 +117,7 @@ def prepare_search(
         enqueued=tuple(enqueued),
         max_failure_rate=settings.max_failure_rate,
         max_retries=settings.max_retries,
+        max_initial_failures=settings.max_initial_failures,
         deadline=_deadline_of(settings.timeout, config),
         target=_target_of(settings.target, directions),
         report=settings.report,

@@ -1,17 +1,22 @@
 """The stop rules, all of them. Pure: the study's trials in, the reason to stop out."""
 
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from optuna.trial import FrozenTrial
 
-from hydra_plugins.hydra_search.trials import MAXIMIZE, Outcome, finished, outcome_of, over
+from hydra_plugins.hydra_search.owner import Owner
+from hydra_plugins.hydra_search.trials import MAXIMIZE, SWEEPER, WORKER, Outcome, finished, outcome_of, over, reason_of
 
 if TYPE_CHECKING:
     from ._spec import Search
 
 BUDGET, TIMEOUT, TARGET, FAILURES = "n_trials", "timeout", "target", "max_failure_rate"
+ALIKE = "max_initial_failures"
+# What differs between two trials that fail for one reason.
+OF_ONE_TRIAL = re.compile(r"0x[0-9a-f]+|[-+]?\d[\d.]*(e[-+]?\d+)?", re.IGNORECASE)
 
 
 def stop_reason(trials: Sequence[FrozenTrial], search: "Search") -> str | None:
@@ -20,6 +25,8 @@ def stop_reason(trials: Sequence[FrozenTrial], search: "Search") -> str | None:
     failed = sum(outcome_of(trial, search.max_retries) is Outcome.FAILED for trial in counted)
     if failed > search.max_failure_rate * search.n_trials:
         return FAILURES
+    if search.max_initial_failures is not None and _fail_alike(counted, search, search.max_initial_failures):
+        return ALIKE
     if len(counted) >= search.n_trials:
         return BUDGET
     if search.target is not None and any(reaches(trial, search) for trial in finished(trials)):
@@ -27,6 +34,19 @@ def stop_reason(trials: Sequence[FrozenTrial], search: "Search") -> str | None:
     if search.deadline is not None and time.time() >= search.deadline:
         return TIMEOUT
     return None
+
+
+def _fail_alike(counted: Sequence[FrozenTrial], search: "Search", enough: int) -> bool:
+    """Tell whether all trials of this sweep so far, `enough` of them, have failed for one reason."""
+    of_sweep = [trial for trial in counted if _sweeper_of(trial) == search.sweeper]
+    if len(of_sweep) < enough or any(outcome_of(t, search.max_retries) is not Outcome.FAILED for t in of_sweep):
+        return False
+    return len({OF_ONE_TRIAL.sub("#", reason_of(trial)) for trial in of_sweep}) == 1
+
+
+def _sweeper_of(trial: FrozenTrial) -> Owner | None:
+    worker = trial.user_attrs.get(WORKER)
+    return Owner.of_attribute(worker.get(SWEEPER)) if isinstance(worker, Mapping) else None
 
 
 def reaches(trial: FrozenTrial, search: "Search") -> bool:

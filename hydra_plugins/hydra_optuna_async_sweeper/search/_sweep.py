@@ -29,7 +29,7 @@ from ._monitor import LauncherGuard, Monitor, own_workers
 from ._progress import Progress
 from ._queue import TrialQueue
 from ._results import report_of, resume_command, write_results
-from ._stop import FAILURES, stop_reason
+from ._stop import ALIKE, FAILURES, stop_reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,8 +118,8 @@ class Sweep:
         reason = stop_reason(trials, self.search)
         found = write_results(self.search, trials)
         report.finish(trials, f"ended by {reason}")
-        if reason == FAILURES:
-            self._fail_for_failures()
+        if reason in (FAILURES, ALIKE):
+            self._fail_for_failures(reason)
         if not found:
             raise SystemExit("No trial finished, so there is no best one.")
         log.info(f"Ended by: {reason}")
@@ -205,11 +205,17 @@ class Sweep:
             asked |= left
             time.sleep(SECONDS_BETWEEN_LOOKS)
 
-    def _fail_for_failures(self) -> NoReturn:
+    def _fail_for_failures(self, limit_name: str) -> NoReturn:
         trials, limit = self.queue.trials(TrialState.FAIL), self.search.max_retries
         failed = [trial for trial in trials if outcome_of(trial, limit) is Outcome.FAILED]
         last = failed[-1]
         reason = reason_of(last) if ERROR in last.user_attrs else f"{reason_of(last)}, and retried {limit} times"
+        if limit_name == ALIKE:
+            raise SystemExit(
+                f"The first {len(failed)} trials have all failed for one reason: {reason}\n"
+                f"The log of trial {last.number}: {directory_of(last, self.search.sweep_dir)}\n"
+                "To go on in any case: hydra.sweeper.max_initial_failures=null"
+            )
         raise SystemExit(
             f"{len(failed)} trials failed, more than max_failure_rate={self.search.max_failure_rate} of "
             f"n_trials={self.search.n_trials} allows. The last one, trial {last.number}: {reason}\n"

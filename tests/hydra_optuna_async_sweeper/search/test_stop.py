@@ -6,6 +6,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hydra_plugins.hydra_optuna_async_sweeper.search._stop import stop_reason
+from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.trials import INTERRUPTED, over
 from tests.sweeps import made_up_search
 
@@ -85,3 +86,34 @@ def test_deadline_does_not_hide_how_a_search_ended(trials: Callable[[], Trials])
         "n_trials",
         "max_failure_rate",
     )
+
+
+def failed_in_this_sweep(*reasons: str, by: Owner = SEARCH.sweeper) -> Trials:
+    worker = Owner.me().as_attribute() | {"sweeper": by.as_attribute()}
+    return [create_trial(state=TrialState.FAIL, user_attrs={"error": reason, "worker": worker}) for reason in reasons]
+
+
+@pytest.mark.parametrize(
+    ("trials", "reason"),
+    [
+        (failed_in_this_sweep("C must be above 0, got -1.5", "C must be above 0, got -2e-3"), "max_initial_failures"),
+        (failed_in_this_sweep("no memory at 0xAF01"), None),
+        (failed_in_this_sweep("no memory", "no file"), None),
+        (failed_in_this_sweep("no file", "no file") + of_state(TrialState.RUNNING), "max_initial_failures"),
+        (failed_in_this_sweep("no file", "no file", by=Owner("elsewhere", 1, 2.0)), None),
+        (complete(1.0) + failed_in_this_sweep("no file", "no file"), "max_initial_failures"),
+    ],
+)
+def test_first_trials_that_fail_for_one_reason_end_the_sweep_and_those_of_an_earlier_one_do_not(
+    trials: Trials, reason: str | None
+) -> None:
+    search = replace(SEARCH, max_initial_failures=2, max_failure_rate=1.0)
+    assert stop_reason(trials, search) == reason
+    assert stop_reason(trials, replace(search, max_initial_failures=None)) is None
+
+
+def test_one_trial_that_finished_in_this_sweep_lets_it_go_on() -> None:
+    worker = Owner.me().as_attribute() | {"sweeper": SEARCH.sweeper.as_attribute()}
+    finished = create_trial(state=TrialState.COMPLETE, value=1.0, user_attrs={"worker": worker})
+    search = replace(SEARCH, max_initial_failures=2, max_failure_rate=1.0)
+    assert stop_reason([finished, *failed_in_this_sweep("no file", "no file")], search) is None
