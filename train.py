@@ -19,7 +19,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import execution_whitelist, instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from hydra_plugins.hydra_trial import report
+from hydra_plugins.hydra_trial import muted, report
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,22 +64,26 @@ def main(cfg: DictConfig) -> float | tuple[float, ...]:
 
     scores: list[dict[str, float]] = []
     predictions: list[pd.DataFrame] = []
-    splits = build(cfg, "splitter").split(features, target)
+    splits = list(build(cfg, "splitter").split(features, target))
+    by_fold = len(splits) > 1  # then the steps that are reported are folds; else those of the model's own loop
     for step, (train_rows, test_rows) in enumerate(splits):
         pipeline = make_pipeline(cfg)
         start = time.perf_counter()
-        pipeline.fit(features.iloc[train_rows], target.iloc[train_rows])
+        with muted(when=by_fold):
+            pipeline.fit(features.iloc[train_rows], target.iloc[train_rows])
         seconds = time.perf_counter() - start
         predicted = predict(pipeline, features.iloc[test_rows], target.iloc[test_rows], fold=step)
         predictions.append(predicted)
         scores.append(score(predicted, pipeline.classes_) | {"fit_seconds": seconds})
-        report(mean_metrics(scores, names)[names[0]], step)
+        if by_fold:
+            report(mean_metrics(scores, names)[names[0]], step)
 
     metrics = mean_metrics(scores, names)
     write_results(output_dir, metrics, predictions)
     write_json(output_dir / "dataset.json", describe_dataset(cfg, features, target))
     if cfg.save_model:
-        save_model(output_dir, make_pipeline(cfg).fit(features, target), features)
+        with muted():
+            save_model(output_dir, make_pipeline(cfg).fit(features, target), features)
     log.info("%s", ", ".join(f"{name}: {value:.4f}" for name, value in metrics.items()))
     return tuple(metrics[name] for name in names) if is_list(cfg.metric) else metrics[names[0]]
 

@@ -4,20 +4,23 @@
 """
 
 import pickle
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from omegaconf import DictConfig
+from optuna.pruners import _filter_study
+from optuna.samplers import BaseSampler, RandomSampler
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from hydra.core.override_parser.types import Override
     from hydra.core.utils import JobReturn
+    from optuna import Study
     from optuna.distributions import BaseDistribution
-    from optuna.samplers import BaseSampler, QMCSampler
+    from optuna.samplers import QMCSampler
     from optuna.storages import BaseStorage, RDBStorage
-    from optuna.trial import FrozenTrial
+    from optuna.trial import FrozenTrial, Trial, TrialState
 
 
 # The operations of a journal, `op_code`, that make no study and no trial, and so leave the numbers of all others alone.
@@ -66,7 +69,7 @@ def returned(job: "JobReturn") -> object:
     return value
 
 
-def trial_id(trial: "FrozenTrial") -> int:
+def trial_id(trial: "FrozenTrial | Trial") -> int:
     """Return the id by which storages know a trial; by its number they would have to look it up."""
     return trial._trial_id
 
@@ -77,11 +80,59 @@ def database_of(storage: "BaseStorage") -> "RDBStorage":
     return database
 
 
-def take_sample(sampler: "BaseSampler", number: int, space: "Mapping[str, BaseDistribution]") -> None:
-    """Let a quasi-random sampler give out number `number` of its sequence over `space`, and nothing else.
+def take_sample(
+    sampler: "QMCSampler",
+    space: "Mapping[str, BaseDistribution]",
+    place: "Callable[[Sequence[FrozenTrial], int], int | None]",
+) -> None:
+    """Let a quasi-random sampler give out one place of its sequence over `space`, and nothing else.
 
     Optuna counts the samples in the study, not atomically, and draws the first ones independently.
+
+    Args:
+        sampler: of one trial.
+        space: the parameters that every trial has.
+        place: returns the place from the study's trials and the trial's number; None to draw independently.
     """
-    qmc = cast("QMCSampler", sampler)
-    qmc._find_sample_id = lambda study, search_space: number  # type: ignore[method-assign]
-    qmc.infer_relative_search_space = lambda study, trial: dict(space)  # type: ignore[method-assign]
+    places: list[int] = []
+
+    def find_space(study: "Study", trial: "FrozenTrial") -> "dict[str, BaseDistribution]":
+        found = place(study.get_trials(deepcopy=False), trial.number)
+        places[:] = [] if found is None else [found]
+        return dict(space) if places else {}
+
+    sampler._find_sample_id = lambda study, search_space: places[0]  # type: ignore[method-assign]
+    sampler.infer_relative_search_space = find_space  # type: ignore[method-assign]
+
+
+# Where Optuna's samplers keep the samplers that they ask.
+INNER_SAMPLERS = ("_random_sampler", "_independent_sampler", "_base_sampler")
+
+
+def inner_samplers(sampler: "BaseSampler") -> "Iterator[BaseSampler]":
+    """Yield a sampler and those that it asks, at any depth."""
+    yield sampler
+    for name in INNER_SAMPLERS:
+        inner = getattr(sampler, name, None)
+        if isinstance(inner, BaseSampler):
+            yield from inner_samplers(inner)
+
+
+def separate_generators(sampler: "BaseSampler", seed: int) -> None:
+    """Seed the random sampler inside a sampler apart from it.
+
+    Optuna begins both generators with one seed: where NSGA-II decides by its own number whether to mutate, the mutated
+    value would be that number again. A quasi-random sampler would draw in each trial what it has drawn in the first.
+    """
+    for name in INNER_SAMPLERS[:2]:
+        if type(getattr(sampler, name, None)) is RandomSampler:
+            setattr(sampler, name, RandomSampler(seed=seed))
+
+
+def after_trial(study: "Study", trial: "FrozenTrial", state: "TrialState", values: "Sequence[float] | None") -> None:
+    """Let the study's sampler look at a trial that ends, as `Study.tell` does before it writes the end.
+
+    What a sampler raises there would leave the trial complete, and look like an error of `tell` itself.
+    """
+    study._thread_local.cached_all_trials = None
+    study.sampler.after_trial(_filter_study(study, trial), trial, state, values)

@@ -9,7 +9,7 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra_plugins.hydra_joblib_launcher.config import JobLibLauncherConf
-from hydra_plugins.hydra_optuna_sweeper.config import OptunaSweeperConf
+from hydra_plugins.hydra_optuna_sweeper.config import OptunaSweeperConf, TPESamplerConfig
 from omegaconf import MISSING, OmegaConf
 
 from .worker._gpu import gpu_count
@@ -33,8 +33,12 @@ class OptunaAsyncSweeperConf(OptunaSweeperConf):
     _target_: str = "hydra_plugins.hydra_optuna_async_sweeper.optuna_async_sweeper.OptunaAsyncSweeper"
     defaults: list[Any] = field(default_factory=lambda: [{"sampler": "tpe"}, {"pruner": "none"}])
 
-    # Ends trials that are not worth going on with; needs report(value, step) in the job
-    pruner: PrunerConf = MISSING
+    # Ends trials that are not worth going on with. Needs a single objective, and report(value, step) in the job's loop
+    pruner: Any = MISSING
+
+    # One of hydra/sweeper/sampler, or a class of the application's own, with any settings. `seed` seeds each trial
+    # apart, also where the class takes none; a sampler that is not Optuna's own may keep a state: each worker has one
+    sampler: Any = MISSING
 
     # Name, or list of names, of what the job returns, for the report; as many as there are directions. null: "value".
     # A search that has named it for the preflight callback need not name it twice
@@ -174,6 +178,8 @@ def _store(group: str, name: str, node: object) -> None:
 for _name in ("optuna_async", "optuna_async_schema"):
     _store("hydra/sweeper", _name, OptunaAsyncSweeperConf)
 _store("hydra/sweeper", "optuna_schema", OptunaSweeperConf)
+# Since 4.0 Optuna's TPE is the multi-objective one too; upstream's entry only raises.
+_store("hydra/sweeper/sampler", "motpe", TPESamplerConfig)
 _store("hydra/launcher", "joblib_schema", JobLibLauncherConf)
 for _name, _pruner in PRUNERS.items():
     _store("hydra/sweeper/pruner", _name, _pruner)

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hydra.plugins.sweeper import Sweeper
+from omegaconf import OmegaConf
 
 from hydra_plugins.hydra_search.errors import BadInput, DatabaseGone
 from hydra_plugins.hydra_search.settings import check_settings, plain
@@ -38,7 +39,9 @@ class OptunaAsyncSweeper(Sweeper):
         from .search._spec import prepare_search
 
         check_settings(config)
-        settings = cls(**{str(key): value for key, value in config.hydra.sweeper.items() if key != "_target_"}).settings
+        given = config.hydra.sweeper
+        known = [key for key in given if key != "_target_" and not OmegaConf.is_missing(given, key)]
+        settings = cls(**{str(key): given[key] for key in known}).settings
         cls._checked = (config, prepare_search(settings, config, loader, check))
 
     def setup(self, *, hydra_context: "HydraContext", task_function: "TaskFunction", config: "DictConfig") -> None:

@@ -1,5 +1,6 @@
 """How a trial ended, which trials count, which are the best. Sweeper, report and tracking callback all ask here."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -17,11 +18,15 @@ QUEUED = "queued"  # true where a sweep made the trial, for its workers to take
 LOST = "lost"  # why it ended without a result
 ERROR = "error"  # why its job failed
 RETRY_OF, RETRIES = "retry_of", "retries"  # the lost trial that it repeats, and how many repetitions that makes
+EXHAUSTED = "exhausted"  # which sweep's sampler had nothing more to try when this trial ended
 JOB_DIR = "job_dir"  # the job's directory in the sweep's, if that is not the trial's number
 
 OF_QUEUE = frozenset((QUEUED, RETRY_OF, RETRIES))  # what a trial has from the queue
 # What a job may not write about its trial.
-RESERVED = frozenset((WORKER, BEAT, LOST, ERROR, JOB_DIR)) | OF_QUEUE
+RESERVED = frozenset((WORKER, BEAT, LOST, ERROR, EXHAUSTED, JOB_DIR)) | OF_QUEUE
+
+# The system attribute in which study.enqueue_trial keeps a trial's parameters.
+FIXED = "fixed_params"
 
 # The reason of a lost trial that nobody is to blame for: it is no retry to run it again.
 INTERRUPTED = "interrupted"
@@ -99,9 +104,37 @@ def directory_of(trial: "FrozenTrial", sweep_dir: Path | str = "") -> Path:
     return Path(sweep_dir, str(trial.user_attrs.get(JOB_DIR, trial.number)))
 
 
+def is_feasible(trial: "FrozenTrial") -> bool:
+    """Tell whether the trial keeps its constraints, as far as it has any."""
+    return _violation(trial) == 0
+
+
 def best_trials(trials: Iterable["FrozenTrial"], directions: Sequence[str]) -> list["FrozenTrial"]:
-    """Return the finished trials, best first and the earlier of equals first; for several objectives, the front."""
-    return best_first(finished(trials), lambda trial: trial.values, directions)
+    """Return the finished trials, best first and the earlier of equals first; for several objectives, the front.
+
+    Those that keep the constraints come first, then the others by how much they break them; a front has others only
+    where no trial keeps them: those that break them least. Among trials with constraints, one without has not kept any.
+    """
+    done = finished(trials)
+    constrained = any(map(_constraints, done))
+    ranked = [(_violation(t) if _constraints(t) or not constrained else math.inf, t) for t in done]
+    least = min((broken for broken, _ in ranked), default=0.0)
+    best = best_first([t for broken, t in ranked if broken == least], lambda trial: trial.values, directions)
+    if len(directions) > 1:
+        return best
+    return best + [t for broken, t in sorted(ranked, key=lambda pair: pair[0]) if broken > least]
+
+
+def _constraints(trial: "FrozenTrial") -> list[float]:
+    """Return what Optuna keeps of a trial's constraints: all in one list, or each by its name."""
+    kept: Iterable[float] = trial.system_attrs.get("constraints") or ()
+    return [*kept, *(value for key, value in trial.system_attrs.items() if key.startswith("constraints:"))]
+
+
+def _violation(trial: "FrozenTrial") -> float:
+    """Return by how much the constraints are broken, in sum: 0 for a feasible trial. A constraint is kept up to 0."""
+    constraints = _constraints(trial)
+    return math.inf if any(math.isnan(c) for c in constraints) else sum(max(c, 0.0) for c in constraints)
 
 
 def best_first(

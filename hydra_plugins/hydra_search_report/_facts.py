@@ -54,6 +54,7 @@ class SearchFacts:
     fixed: tuple[str, ...] = ()  # override lines that every job got
     redact: tuple[str, ...] = ()  # patterns of keys whose values are secret
     search_keys: tuple[str, ...] = ()  # keys of overrides that only the search reads: best.txt leaves them out
+    of_single_run: tuple[str, ...] = ()  # overrides without which the program would search again
     n_jobs_key: str = "hydra.sweeper.n_jobs"  # the key that sets `n_jobs`, as a person overrides it
     max_retries: int = 0
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -89,8 +90,8 @@ class SearchFacts:
         content = json.loads((directory / SEARCH_FACTS).read_text(encoding="utf-8"))
         rows = [{**row, "branch": tuple((key, option) for key, option in row["branch"])} for row in content["space"]]
         content["space"] = tuple(SpaceRow(**row) for row in rows)
-        for key in ("directions", "metrics", "fixed", "redact", "search_keys"):
-            content[key] = tuple(content[key])
+        for key in ("directions", "metrics", "fixed", "redact", "search_keys", "of_single_run"):
+            content[key] = tuple(content.get(key, ()))
         return cls(**content)
 
 

@@ -171,7 +171,7 @@ def _overrides(job_directory: Path, facts: SearchFacts) -> list[str] | None:
         return None
     of_search = [line for line in map(str, lines) if line.partition("=")[0].lstrip("+~") in facts.search_keys]
     kept = [line for line in map(str, lines) if line not in of_search]
-    return list(map(without_blanks, Secrets(facts.redact).command(kept)))
+    return [*map(without_blanks, Secrets(facts.redact).command(kept)), *facts.of_single_run]
 
 
 def _has_blank(line: str) -> bool:

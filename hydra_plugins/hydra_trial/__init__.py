@@ -1,21 +1,20 @@
 """What a training loop may call: `report(value, step)`, and, in a search, about its trial. Nothing without a search.
 
-A job calls the four names of `__all__`. A sweeper lends the job its trial by `running`, and whoever wants the reported
+A job calls the names of `__all__`. A sweeper lends the job its trial by `running`, and whoever wants the reported
 values (a pruner, a tracker) asks for them by `listening`.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
-__all__ = ["TrialPruned", "report", "set_user_attr", "trial_number"]
+__all__ = ["TrialPruned", "muted", "report", "set_user_attr", "trial_number"]
 
 Listener = Callable[[float, int], None]
 
 
 class TrialPruned(Exception):
-    """Raised by `report` when the trial is not worth going on with. Let it pass."""
+    """Raised by `report` when the trial is not worth going on with. Let it pass. A job may raise it by itself too."""
 
 
 class CurrentTrial(Protocol):
@@ -31,6 +30,7 @@ class CurrentTrial(Protocol):
 
 _current: list[CurrentTrial] = []
 _listeners: list[Listener] = []
+_muted: list[bool] = []
 
 
 def trial_number() -> int | None:
@@ -47,7 +47,8 @@ def set_user_attr(key: str, value: object) -> None:
 def report(value: float, step: int) -> None:
     """Tell how good the job is after `step` (an epoch, a fold, counted from 0).
 
-    In a search a pruner may answer with an exception that ends the trial; let it pass.
+    In a search a pruner may answer with an exception that ends the trial; let it pass. Of one step the first value
+    counts. `nan` says that the job diverges.
 
     Raises:
         TypeError: `value` is no number or `step` no whole number.
@@ -59,12 +60,22 @@ def report(value: float, step: int) -> None:
         raise TypeError(f"report(value, step): step must be a whole number, got {step!r}")
     if step < 0:
         raise ValueError(f"report(value, step): step must be 0 or more, got {step}")
-    number = float(value)
-    if math.isnan(number):
-        return  # nothing to compare and nothing to draw; the job's own result decides what it is worth
+    number = float(value)  # nan and infinite too: a job that diverges is one to prune
+    if any(_muted):
+        return
     with ExitStack() as calls:  # every one is called, also when one raises
         for listener in _listeners:
             calls.callback(listener, number, int(step))
+
+
+@contextmanager
+def muted(*, when: bool = True) -> Iterator[None]:
+    """Let nothing be heard that is reported inside the block: the steps of a part, a fold, are none of the whole."""
+    _muted.append(when)
+    try:
+        yield
+    finally:
+        _muted.pop()
 
 
 @contextmanager

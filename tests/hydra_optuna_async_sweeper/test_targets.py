@@ -8,12 +8,16 @@ import pytest
 from hydra.utils import execution_whitelist
 
 from hydra_plugins.hydra_optuna_async_sweeper.storage._resolve import resolve_storage
-from hydra_plugins.hydra_optuna_async_sweeper.worker._sampler import Samplers, make_pruner, make_sampler
+from hydra_plugins.hydra_optuna_async_sweeper.worker._sampler import Samplers, make_pruner
 from hydra_plugins.hydra_search.errors import BadInput
 
 HARMFUL = {"_target_": "os.mkdir", "path": "made"}
 RANDOM = {"_target_": "optuna.samplers.RandomSampler"}
 MEDIAN = {"_target_": "optuna.pruners.MedianPruner"}
+
+
+def make_sampler(spec: dict[str, object]) -> object:
+    return Samplers(spec, {}).of_trial(0)
 
 
 class OwnSampler(optuna.samplers.RandomSampler):
@@ -37,7 +41,6 @@ def applications_whitelist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
         {**RANDOM, "seed": HARMFUL},
         {**RANDOM, "seed": [[{"deep": (HARMFUL,)}]]},
         {"_target_": "optuna.samplers.PartialFixedSampler", "fixed_params": {"x": HARMFUL}, "base_sampler": RANDOM},
-        {**RANDOM, "_partial_": True},
         MEDIAN,
         {"_target_": "optuna.samplers.nsgaii.UniformCrossover"},
         {"_target_": "optuna.samplers._base._process_constraints_after_trial"},

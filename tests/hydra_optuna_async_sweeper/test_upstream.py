@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra import initialize_config_dir
@@ -14,18 +15,22 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from optuna import create_study
 from optuna.distributions import FloatDistribution
-from optuna.samplers import QMCSampler
+from optuna.pruners import HyperbandPruner, NopPruner
+from optuna.samplers import NSGAIISampler, PartialFixedSampler, QMCSampler, RandomSampler, TPESampler
 from optuna.storages import RDBStorage, get_storage
 from optuna.storages.journal._storage import JournalOperation
-from optuna.trial import Trial, create_trial
+from optuna.trial import Trial, TrialState, create_trial
 
 from hydra_plugins.hydra_optuna_async_sweeper._upstream import (
     KEEP_NUMBERS,
     QuicklyCopied,
+    after_trial,
     apply_values,
     copy_quickly,
     database_of,
+    inner_samplers,
     returned,
+    separate_generators,
     take_sample,
     trial_id,
 )
@@ -81,16 +86,45 @@ def test_id_of_a_trial_is_the_one_that_storages_take() -> None:
 def test_sampler_gives_out_the_sample_that_it_is_told_to() -> None:
     space = {"x": FloatDistribution(0, 1), "y": FloatDistribution(0, 1)}
 
-    def drawn(number: int) -> dict[str, float]:
+    def drawn(place: int | None) -> dict[str, float]:
         sampler = QMCSampler(seed=1, scramble=True)
-        take_sample(sampler, number, space)
+        take_sample(sampler, space, lambda trials, number: place)
         study = create_study(sampler=sampler)
         return study.ask(space).params
 
     assert drawn(3) == drawn(3) != drawn(4)
+    assert drawn(None) == create_study(sampler=RandomSampler(seed=1)).ask(space).params, "independently"
     study = create_study(sampler=QMCSampler(seed=1, scramble=True))
     study.add_trial(create_trial(value=0.0, params={"x": 0.5, "y": 0.5}, distributions=dict(space)))
     assert [study.ask(space).params for _ in range(2)] == [drawn(0), drawn(1)], "Optuna itself counts from 0"
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_samplers_inside_a_sampler_are_found_and_seeded_apart() -> None:
+    sampler = PartialFixedSampler({}, QMCSampler(seed=1, independent_sampler=NSGAIISampler(seed=2)))
+    kinds = [type(each) for each in inner_samplers(sampler)]
+    assert kinds == [PartialFixedSampler, QMCSampler, NSGAIISampler, RandomSampler]
+    for each in (TPESampler(seed=1), NSGAIISampler(seed=1)):
+        first = each._rng.rng.rand()
+        assert each._random_sampler._rng.rng.rand() == first, "Optuna's own begin with one seed"
+        separate_generators(each, 5)
+        assert each._random_sampler._rng.rng.rand() != first
+
+
+def test_sampler_looks_at_the_end_of_a_trial_before_it_is_written() -> None:
+    seen: list[tuple[TrialState, list[float] | None, TrialState]] = []
+
+    class Watching(RandomSampler):
+        def after_trial(self, study: Any, trial: Any, state: TrialState, values: Any) -> None:
+            seen.append((state, values, study.trials[-1].state))
+
+    for pruner in (NopPruner(), HyperbandPruner(max_resource=9)):
+        study = create_study(sampler=Watching(), pruner=pruner)
+        trial = study.ask()
+        after_trial(study, study.trials[trial.number], TrialState.COMPLETE, [1.0])
+        assert seen.pop() == (TrialState.COMPLETE, [1.0], TrialState.RUNNING)
+        study.tell(trial, 1.0)
+        assert seen.pop() == (TrialState.COMPLETE, [1.0], TrialState.RUNNING), "as Study.tell does it"
 
 
 def test_database_is_found_below_the_cache(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """How a trial ended, and which is the best: every case, since sweeper, report and tracker all ask here."""
 
 import itertools
+import math
 import random
 
 import pytest
@@ -14,6 +15,7 @@ from hydra_plugins.hydra_search.trials import (
     best_trials,
     directory_of,
     finished,
+    is_feasible,
     is_over,
     outcome_of,
     over,
@@ -112,3 +114,27 @@ def test_front_is_optunas(directions: tuple[str, ...]) -> None:
     expected = {found.number for found in study.best_trials}
     found = [t.number for t in best_trials(study.trials, directions)]
     assert set(found) == expected and found == sorted(found)
+
+
+def constrained(value: float, *constraints: float, named: bool = False, second: float | None = None) -> FrozenTrial:
+    attributes = {f"constraints:{i}": c for i, c in enumerate(constraints)} if named else {"constraints": constraints}
+    values = [value] if second is None else [value, second]
+    return create_trial(values=values, system_attrs=attributes if constraints else {})
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_trials_that_keep_the_constraints_come_before_those_that_break_them(named: bool) -> None:
+    given = [(0.9, 0.1, -1), (0.5, 0, -1), (1.0, 0.01), (0.6, -1), (2.0,), (0.7, math.nan)]
+    trials = [constrained(*numbers, named=named) for numbers in given]
+    assert [t.value for t in best_trials(trials, ["maximize"])] == [0.6, 0.5, 1.0, 0.9, 2.0, 0.7]
+    assert [is_feasible(t) for t in trials] == [False, True, False, True, True, False]
+    study = create_study(direction="maximize")
+    study.add_trials(trials[:4])
+    assert study.best_trial.value == 0.6, "as Optuna"
+
+
+def test_front_is_of_trials_that_keep_the_constraints_and_else_of_those_that_break_them_least() -> None:
+    best, kept = constrained(0.9, 0.5, second=0.9), constrained(0.1, -1, second=0.2)
+    assert best_trials([best, kept], ["maximize"] * 2) == [kept]
+    worse = constrained(1.0, 0.6, second=1.0)
+    assert best_trials([worse, best], ["maximize"] * 2) == [best]

@@ -1,8 +1,10 @@
+import math
+
 import numpy as np
 import pytest
 
 from hydra_plugins import hydra_trial
-from hydra_plugins.hydra_trial import listening, report, running, set_user_attr, trial_number
+from hydra_plugins.hydra_trial import listening, muted, report, running, set_user_attr, trial_number
 
 
 def test_report_does_nothing_without_a_listener_and_reaches_each_one_inside_the_block() -> None:
@@ -12,6 +14,26 @@ def test_report_does_nothing_without_a_listener_and_reaches_each_one_inside_the_
         report(np.float32(0.5), np.int64(3))
     report(0.9, 1)
     assert heard == [(0.5, 3)]
+
+
+def test_report_inside_a_muted_block_is_not_heard() -> None:
+    heard: list[int] = []
+    with listening(lambda value, step: heard.append(step)):
+        report(0.1, 0)
+        with muted(), muted():
+            report(0.2, 1)
+        with pytest.raises(KeyError), muted():
+            raise KeyError
+        report(0.3, 2)
+    assert heard == [0, 2]
+
+
+def test_value_of_a_diverged_job_is_heard() -> None:
+    heard: list[float] = []
+    with listening(lambda value, step: heard.append(value)):
+        report(float("nan"), 0)
+        report(float("-inf"), 1)
+    assert math.isnan(heard[0]) and heard[1] == -math.inf
 
 
 def test_exception_of_a_listener_reaches_the_training_loop() -> None:
@@ -72,4 +94,4 @@ def test_job_knows_its_trial_inside_the_block_only() -> None:
 
 
 def test_package_offers_jobs_these_names_and_no_more() -> None:
-    assert set(hydra_trial.__all__) == {"TrialPruned", "report", "set_user_attr", "trial_number"}
+    assert set(hydra_trial.__all__) == {"TrialPruned", "muted", "report", "set_user_attr", "trial_number"}

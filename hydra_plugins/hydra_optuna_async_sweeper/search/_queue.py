@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from hydra_plugins.hydra_search.owner import Owner, Watch, is_ours
 from hydra_plugins.hydra_search.results import load_result, mark_lost
 from hydra_plugins.hydra_search.trials import (
+    FIXED,
     INTERRUPTED,
     LOST,
     QUEUED,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 LOCK_FILE = ".queue.lock"
 LARGEST_CHUNK = 128  # trials that wait; every worker of a database reads them all
-FIXED = "fixed_params"  # the system attribute in which study.enqueue_trial keeps a trial's parameters
 
 
 class TrialQueue:

@@ -9,6 +9,9 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.hydra_search.errors import shown
@@ -16,7 +19,7 @@ from hydra_plugins.hydra_search.files import REPORT, RESULTS, write_aside
 from hydra_plugins.hydra_search.grammar import override_text
 from hydra_plugins.hydra_search.secret_sources import secrets_of
 from hydra_plugins.hydra_search.settings import read_setting
-from hydra_plugins.hydra_search.trials import best_trials, directory_of
+from hydra_plugins.hydra_search.trials import best_trials, directory_of, is_feasible
 from hydra_plugins.hydra_search_report.report import SearchFacts, SpaceRow, write_report
 
 from ..space._parameter import stored_text
@@ -33,8 +36,9 @@ STUDY_NAME = "hydra.sweeper.study_name"
 # Nobody looks more often, and a report takes at most a twentieth of the time.
 SECONDS_BETWEEN_REPORTS = 30.0
 SHARE = 20
-# Settings of a sweeper that make no difference to a single job: best.txt leaves out where they come from.
-OF_SEARCH_ONLY = ("study_name", "n_trials", "timeout", "storage", "params")
+# Settings of a sweeper that make no difference to a single job: best.txt leaves out the keys of the same name, from
+# which they come. Another name, as in `study_name: ${model.name}`, is of something that the job may need.
+OF_SEARCH_ONLY = ("study_name", "n_trials", "timeout", "storage")
 
 
 def write_results(search: "Search", trials: "Sequence[FrozenTrial]") -> bool:
@@ -42,6 +46,13 @@ def write_results(search: "Search", trials: "Sequence[FrozenTrial]") -> bool:
     ranked = best_trials(trials, search.directions)
     if not ranked:
         return False
+    if not is_feasible(ranked[0]):
+        log.warning("No finished trial keeps the constraints: what is called best breaks them least.")
+    if sum(len(trial.intermediate_values) > 1 for trial in trials) == 0 and prunes(search.pruner):
+        log.warning(
+            "hydra.sweeper.pruner: had nothing to prune, as no job reported more than one value. Let the job call "
+            "report(value, step) in its loop, or set hydra/sweeper/pruner=none."
+        )
     content: dict[str, object] = {"name": "optuna"}
     if len(search.directions) == 1:
         best = ranked[0]
@@ -136,7 +147,7 @@ def report_of(search: "Search", config: DictConfig) -> NoReport:
 
 
 def _facts_of(search: "Search", config: DictConfig) -> SearchFacts:
-    sources, space, pruner = sources_of(config), space_rows(search), maker_text(search.pruner)
+    space, pruner = space_rows(search), maker_text(search.pruner)
     n_jobs, secrets = read_setting(config, "hydra.sweeper.n_jobs"), secrets_of(config)
     argv = secrets.command(sys.argv)
     return SearchFacts(
@@ -149,22 +160,36 @@ def _facts_of(search: "Search", config: DictConfig) -> SearchFacts:
         directory=_as_typed(search.sweep_dir),
         resume=resume_command(argv, search, has_study_name="study_name" in config),
         sampler=maker_text(search.sampler),
-        pruner=None if pruner == "NopPruner()" else pruner,
+        pruner=pruner if prunes(search.pruner) else None,
         seed=int(str(search.sampler["seed"])) if search.sampler.get("seed") is not None else None,
         choices=_fixed_choices(config, {row.key for row in space}),
         space=space,
         fixed=tuple(map(secrets.override, search.fixed)),
-        search_keys=tuple(dict.fromkeys([*sources, *(key.partition(".")[0] for key in sources)])),
+        search_keys=search_keys(config),
+        of_single_run=of_single_run(search, config),
         max_retries=search.max_retries,
         storage=_as_typed(search.storage.shown),
         redact=secrets.patterns,
     ).with_surroundings(argv, interpreter())
 
 
-def sources_of(config: DictConfig) -> list[str]:
+def search_keys(config: DictConfig) -> tuple[str, ...]:
     """Return the application's keys from which the sweeper's settings come that no single job needs."""
-    settings = (read_setting(config, f"hydra.sweeper.{key}") for key in OF_SEARCH_ONLY)
-    return [setting.source for setting in settings if setting and setting.source != setting.name]
+    read = {key: read_setting(config, f"hydra.sweeper.{key}") for key in (*OF_SEARCH_ONLY, "params")}
+    sources = {key: setting.source for key, setting in read.items() if setting and setting.source != setting.name}
+    named = [[source, key] for key, source in sources.items() if source.partition(".")[0] == key]
+    space = sources.get("params")  # a space is read by nobody else, whatever it is called
+    return tuple(dict.fromkeys([*(key for pair in named for key in pair), *([space] if space else [])]))
+
+
+def of_single_run(search: "Search", config: DictConfig) -> tuple[str, ...]:
+    """Return the overrides without which the command of a single run would search again."""
+    loader, name = GlobalHydra.instance().config_loader(), config.hydra.job.config_name
+    try:
+        alone = loader.load_configuration(name, list(search.fixed), run_mode=RunMode.RUN)
+    except HydraException:  # an override that needs what the search varies
+        alone = loader.load_configuration(name, [], run_mode=RunMode.RUN)
+    return ("hydra.mode=RUN",) if alone.hydra.mode is RunMode.MULTIRUN else ()
 
 
 def _fixed_choices(config: DictConfig, varied: Collection[str]) -> dict[str, str]:
@@ -197,6 +222,11 @@ def maker_text(spec: "Plain | None") -> str:
         return ""
     arguments = [f"{key}={shown(value)}" for key, value in spec.items() if key != "_target_" and value is not None]
     return f"{str(spec.get('_target_', '')).rpartition('.')[2]}({', '.join(arguments)})"
+
+
+def prunes(pruner: "Plain | None") -> bool:
+    """Tell whether there is a pruner that may prune."""
+    return bool(pruner) and maker_text(pruner) != "NopPruner()"
 
 
 def _as_typed(path: str) -> str:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, cast
 
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
+from optuna.pruners import NopPruner
 
-from hydra_plugins.hydra_search.errors import bad_input, one_line
+from hydra_plugins.hydra_search.errors import BadInput, bad_input, one_line
 from hydra_plugins.hydra_search.jobs import Check, check_job, compose_job
 from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.settings import (
@@ -32,7 +33,7 @@ from ..space._tree import Space, parse_space
 from ..storage._resolve import resolve_storage
 from ..storage._storage import StudyStorage
 from ..worker._job_config import Composer
-from ..worker._sampler import Plain, is_grid, load_custom_space, make_pruner, make_sampler
+from ..worker._sampler import Plain, is_grid, load_custom_space, make_pruner, try_sampler
 
 if TYPE_CHECKING:
     from hydra.core.config_loader import ConfigLoader
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from ..config import OptunaAsyncSweeperConf
 
 log = logging.getLogger(__name__)
+
+TPE: Plain = {"_target_": "optuna.samplers.TPESampler"}  # as Optuna, where nothing is said
 
 
 @dataclass(frozen=True)
@@ -82,15 +85,17 @@ def prepare_search(
     check_settings(config)
     check_launcher(config)
     check_direction(config, settings.metric)
-    sampler, pruner = cast("Plain", settings.sampler), cast("Plain | None", settings.pruner or None)
+    sampler, pruner = (
+        _maker_of(config, "sampler", settings.sampler) or TPE,
+        _maker_of(config, "pruner", settings.pruner),
+    )
     directions, sweep_dir = _names_of(settings.direction), Path(config.hydra.sweep.dir).absolute()
     check_directory("hydra.sweep.dir", sweep_dir, config.hydra.sweep.dir)
     params, given = read_params(config), read_command_line(config, loader)
     space, fixed = _space_of(params, given.values())
     if not space.parameters and not settings.custom_search_space:
         raise nothing_to_vary(params)
-    _check_makes("sampler", sampler, lambda: None if is_grid(sampler) else make_sampler(sampler))
-    _check_makes("pruner", pruner, lambda: make_pruner(pruner))
+    _check_makers(sampler, pruner, space, directions)
     load_custom_space(settings.custom_search_space)
     composer = Composer(loader, config)
     _check_branches(config, loader, space, fixed, check, composer)
@@ -145,9 +150,33 @@ def _check_branches(
         check_job(job, check)
 
 
+def _maker_of(config: DictConfig, key: str, spec: object) -> Plain | None:
+    """Return the settings of the sampler or the pruner; None where the application's own YAML has none."""
+    if OmegaConf.is_missing(config.hydra.sweeper, key):
+        remedy = f"Choose one: hydra/sweeper/{key}={'tpe' if key == 'sampler' else 'none'}, for example."
+        raise bad_input(f"hydra.sweeper.{key}", "nothing", "must be set", remedy)
+    return cast("Plain", spec) if isinstance(spec, Mapping) and spec else None
+
+
+def _check_makers(sampler: Plain, pruner: Plain | None, space: Space, directions: Sequence[str]) -> None:
+    _check_makes("pruner", pruner, lambda: make_pruner(pruner))
+    prunes = make_pruner(pruner)
+    if len(directions) > 1 and not isinstance(prunes, NopPruner):
+        rule, remedy = (
+            "needs a single objective: of several, none is the one to prune by",
+            "Set hydra/sweeper/pruner=none.",
+        )
+        raise bad_input("hydra.sweeper.pruner", type(prunes).__name__, rule, remedy)
+    _check_makes(
+        "sampler", sampler, lambda: None if is_grid(sampler) else try_sampler(sampler, space, directions, prunes)
+    )
+
+
 def _check_makes(key: str, spec: Plain | None, make: Callable[[], object]) -> None:
     try:
         make()
+    except BadInput:
+        raise
     except Exception as error:  # whatever Optuna raises for an argument, wrapped by Hydra
         rule = f"can't be made ({one_line(error.__cause__ or error)})"
         remedy = f"Correct hydra.sweeper.{key}, or choose another hydra/sweeper/{key}."

@@ -8,13 +8,25 @@ from typing import TYPE_CHECKING
 from optuna.trial import FrozenTrial
 
 from hydra_plugins.hydra_search.owner import Owner
-from hydra_plugins.hydra_search.trials import MAXIMIZE, SWEEPER, WORKER, Outcome, finished, outcome_of, over, reason_of
+from hydra_plugins.hydra_search.trials import (
+    EXHAUSTED,
+    MAXIMIZE,
+    SWEEPER,
+    WORKER,
+    Outcome,
+    finished,
+    is_feasible,
+    outcome_of,
+    over,
+    reason_of,
+)
 
 if TYPE_CHECKING:
     from ._spec import Search
 
 BUDGET, TIMEOUT, TARGET, FAILURES = "n_trials", "timeout", "target", "max_failure_rate"
 ALIKE = "max_initial_failures"
+SAMPLER = "sampler"  # it has tried every point
 # What differs between two trials that fail for one reason.
 OF_ONE_TRIAL = re.compile(r"0x[0-9a-f]+|[-+]?\d[\d.]*(e[-+]?\d+)?", re.IGNORECASE)
 
@@ -31,6 +43,8 @@ def stop_reason(trials: Sequence[FrozenTrial], search: "Search") -> str | None:
         return BUDGET
     if search.target is not None and any(reaches(trial, search) for trial in finished(trials)):
         return TARGET
+    if any(trial.user_attrs.get(EXHAUSTED) == search.sweeper.as_attribute() for trial in trials):
+        return SAMPLER
     if search.deadline is not None and time.time() >= search.deadline:
         return TIMEOUT
     return None
@@ -50,7 +64,7 @@ def _sweeper_of(trial: FrozenTrial) -> Owner | None:
 
 
 def reaches(trial: FrozenTrial, search: "Search") -> bool:
-    """Tell whether a finished trial is as good as the target asks."""
-    if search.target is None or trial.value is None:
+    """Tell whether a finished trial is as good as the target asks, within the constraints."""
+    if search.target is None or trial.value is None or not is_feasible(trial):
         return False
     return trial.value >= search.target if search.directions[0] == MAXIMIZE else trial.value <= search.target

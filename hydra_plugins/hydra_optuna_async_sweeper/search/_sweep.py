@@ -23,7 +23,7 @@ from hydra_plugins.hydra_search.signals import terminable
 from hydra_plugins.hydra_search.trials import ERROR, Outcome, directory_of, outcome_of, over, reason_of
 
 from ..worker._job_config import item_context
-from ..worker._sampler import is_grid, make_sampler
+from ..worker._sampler import Samplers, is_grid
 from ..worker._worker import Worker
 from ._monitor import LauncherGuard, Monitor, own_workers
 from ._progress import Progress
@@ -87,8 +87,9 @@ class Sweep:
         say_masked(secrets.keys)
         log.info(f"Study name: {study.study_name}")
         log.info(f"Storage: {search.storage.shown}")
-        sampler = "GridSampler" if is_grid(search.sampler) else type(make_sampler(search.sampler)).__name__
-        log.info(f"Sampler: {sampler}")
+        samplers = Samplers(search.sampler, {})
+        name = "GridSampler" if is_grid(search.sampler) else type(samplers.of_trial(0)).__name__
+        log.info(f"Sampler: {name}{', one for each worker, as it may keep a state' if samplers.has_state else ''}")
         log.info(f"Directions: {list(search.directions)}")
         return cls(search, Worker(search, config, hydra_context, task_function), TrialQueue(search, storage))
 

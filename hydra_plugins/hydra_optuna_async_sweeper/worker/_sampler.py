@@ -3,25 +3,36 @@
 With a sampler for each trial, a trial draws the same parameters whichever worker runs it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any, cast
+from zlib import crc32
 
 import numpy as np
 from hydra.errors import HydraException
 from hydra.utils import instantiate
 from optuna.distributions import BaseDistribution
 from optuna.pruners import BasePruner, NopPruner
-from optuna.samplers import BaseSampler, RandomSampler
+from optuna.samplers import BaseSampler, QMCSampler
 from optuna.samplers.nsgaii import BaseCrossover
+from optuna.storages import InMemoryStorage
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial
 
 from hydra_plugins.hydra_search.errors import bad_input, one_line
+from hydra_plugins.hydra_search.trials import FIXED, RETRY_OF
 
 from .._targets import check_targets, make
-from .._upstream import take_sample
+from .._upstream import inner_samplers, separate_generators, take_sample
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
     from optuna.trial import Trial
+
+    from ..space._tree import Space
 
 Plain = Mapping[str, object]
 CustomSpace = Callable[["DictConfig", "Trial"], None]
@@ -30,10 +41,12 @@ SAMPLERS = (
     "optuna.samplers.*",
     "hydra_plugins.hydra_optuna_sweeper._impl.create_nsgaii_sampler",
     "hydra_plugins.hydra_optuna_sweeper._impl.create_nsgaiii_sampler",
-    "hydra_plugins.hydra_optuna_sweeper.config.raise_motpe_removed",  # its message says what to choose instead
 )
 SAMPLER_KINDS = (BaseSampler, BaseCrossover)
 PRUNERS = ("optuna.pruners.*",)
+# What Optuna imports only when such a sampler draws, for some after the first ten trials.
+PACKAGES = {"CmaEsSampler": "cmaes", "GPSampler": "torch"}
+RANDOM = "optuna.samplers.RandomSampler"
 
 
 def is_grid(sampler: Plain) -> bool:
@@ -42,39 +55,152 @@ def is_grid(sampler: Plain) -> bool:
 
 
 class Samplers:
-    """Makes the sampler of each trial, from hydra/sweeper/sampler; `space` are the parameters that every trial has."""
+    """Makes the sampler of each trial, from hydra/sweeper/sampler.
 
-    def __init__(self, spec: Plain, space: Mapping[str, BaseDistribution]) -> None:
+    Optuna's own keep nothing from trial to trial but what stands in the study: each trial has a new one. A sampler of
+    somebody else's may have a state: each worker keeps one.
+
+    Args:
+        spec: the sampler's settings; its own seed and those of the samplers inside it are derived from its `seed`.
+        space: the parameters that every trial has.
+        study_name: decides what a quasi-random sequence without a seed begins with, the same in each worker.
+    """
+
+    def __init__(self, spec: Plain, space: Mapping[str, BaseDistribution], study_name: str = "") -> None:
+        # A grid's trials are in the queue; what one leaves open is drawn.
+        check_targets(spec, SAMPLER_KINDS, SAMPLERS)
+        self._maker = Maker.of({**spec, "_target_": RANDOM} if is_grid(spec) else spec)
         self._seed = spec.get("seed")
         self._space = space
-        self._is_qmc = str(spec["_target_"]).endswith("QMCSampler")
-        # A grid's trials are in the queue; what one leaves open is drawn.
-        self._make: Callable[..., BaseSampler] = RandomSampler if is_grid(spec) else _maker(spec)
+        self._sequence = self._seed if isinstance(self._seed, int) else crc32(study_name.encode())
+        self._kept: BaseSampler | None = None
+
+    @property
+    def has_state(self) -> bool:
+        """Whether the sampler, or one inside it, is not Optuna's own."""
+        return not self._maker.is_optunas
 
     def of_trial(self, number: int) -> BaseSampler:
-        """Return the sampler of trial `number`, seeded by (seed, number); without a seed, by chance."""
-        if not self._is_qmc:
-            return self._make(seed=_seed_of(self._seed, number))
-        sampler = self._make()
-        take_sample(sampler, number, self._space)
+        """Return the sampler of trial `number`, seeded by (seed, number); without a seed, by chance.
+
+        A worker's only one is seeded by the first trial that the worker takes.
+        """
+        if self._kept is not None:
+            return self._kept
+        sampler = self._maker.make(_seed_of(self._seed, number), self._sequence)
+        for each in inner_samplers(sampler):
+            if isinstance(each, QMCSampler):
+                take_sample(each, self._space, sample_number)
+        if self.has_state:
+            self._kept = sampler
         return sampler
 
 
-def make_sampler(spec: Plain) -> BaseSampler:
-    """Call the `_target_` of a sampler; nothing but samplers and their crossovers can be called."""
-    return cast("BaseSampler", make(spec, SAMPLER_KINDS, SAMPLERS))
+@dataclass(frozen=True)
+class Maker:
+    """A sampler's class with its settings, and the makers of the samplers that stand in these."""
+
+    maker: Callable[..., BaseSampler]
+    inner: Mapping[str, "Maker"]
+
+    @classmethod
+    def of(cls, spec: Plain) -> "Maker":
+        """Find the class, the only thing that is called. Raises what `check_targets` does."""
+        inner = {key: cls.of(value) for key, value in spec.items() if isinstance(value, Mapping) and _is_sampler(value)}
+        left = {key: value for key, value in spec.items() if key not in inner and key != "seed"}
+        return cls(_class_of(left), inner)
+
+    @property
+    def is_optunas(self) -> bool:
+        """Whether it and all inside it are Optuna's own; those of hydra-optuna-sweeper's functions are."""
+        module = self._callable.__module__
+        own = module.startswith(("optuna.", "hydra_plugins.hydra_optuna_sweeper."))
+        return own and all(maker.is_optunas for maker in self.inner.values())
+
+    def make(self, seed: int | None, sequence: int) -> BaseSampler:
+        """Make it. Where Optuna begins two random generators with one seed, they are given two.
+
+        Args:
+            seed: of what is drawn by chance; handed over where the class takes one.
+            sequence: seed of a quasi-random sequence, which all trials share.
+        """
+        inner = {key: maker.make(_seed_of(seed, place), sequence) for place, (key, maker) in enumerate(self._places, 1)}
+        if self._callable is QMCSampler:
+            sampler = self.maker(**inner, seed=sequence)
+        else:
+            sampler = self.maker(**inner, seed=seed) if self._takes_seed else self.maker(**inner)
+        if seed is not None:
+            separate_generators(sampler, cast("int", _seed_of(seed, 0)))
+        return sampler
+
+    @property
+    def _callable(self) -> Any:  # Any: a class, or a function of hydra-optuna-sweeper
+        return getattr(self.maker, "func", self.maker)
+
+    @cached_property
+    def _places(self) -> list[tuple[str, "Maker"]]:
+        return sorted(self.inner.items())
+
+    @cached_property
+    def _takes_seed(self) -> bool:
+        parameters = signature(self._callable).parameters
+        return "seed" in parameters or any(p.kind is Parameter.VAR_KEYWORD for p in parameters.values())
 
 
-def _maker(spec: Plain) -> Callable[..., BaseSampler]:
-    check_targets(spec, SAMPLER_KINDS, SAMPLERS)
+def _is_sampler(spec: Plain) -> bool:
+    if "_target_" not in spec or spec.get("_partial_"):
+        return False
+    made = getattr(_class_of({"_target_": spec["_target_"]}), "func", None)
+    return isinstance(made, type) and issubclass(made, BaseSampler)
+
+
+def _class_of(spec: Plain) -> Callable[..., BaseSampler]:
     maker = instantiate({**spec, "_partial_": True}, _execution_whitelist_=SAMPLERS)
     return cast("Callable[..., BaseSampler]", maker)
+
+
+def sample_number(trials: Sequence[FrozenTrial], number: int) -> int | None:
+    """Return the place of trial `number` in a quasi-random sequence: its rank among the trials that are drawn.
+
+    A trial that repeats a lost one has its place. None for a trial whose parameters the user has set.
+    """
+    numbers = {trial.number: trial for trial in trials}
+    trial = numbers[number]
+    while (repeated := trial.user_attrs.get(RETRY_OF)) in numbers:
+        trial = numbers[repeated]
+    if FIXED in trial.system_attrs:
+        return None
+    return sum(FIXED not in other.system_attrs and other.number < trial.number for other in trials)
 
 
 def _seed_of(seed: object, number: int) -> int | None:
     if not isinstance(seed, int):
         return None
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+
+
+def try_sampler(spec: Plain, space: "Space", directions: Sequence[str], pruner: BasePruner) -> None:
+    """Make a sampler exactly as for a trial, and let it draw one in a study of its own.
+
+    Raises:
+        BadInput: it needs a package that is not installed.
+        Exception: whatever the sampler raises for its settings, the space or the directions.
+    """
+    sampler = Samplers(spec, everywhere(space)).of_trial(0)
+    for each in inner_samplers(sampler):
+        package = PACKAGES.get(type(each).__name__)
+        if package and not find_spec(package):
+            rule, remedy = f"needs the package {package}, which is not installed", f"Install it: pip install {package}"
+            raise bad_input("hydra.sweeper.sampler", type(each).__name__, rule, remedy)
+    storage = InMemoryStorage()
+    storage.create_new_study([StudyDirection[direction.upper()] for direction in directions], "trial")
+    study = Study("trial", storage, sampler, pruner)
+    space.suggest(study.ask())
+
+
+def everywhere(space: "Space") -> dict[str, BaseDistribution]:
+    """Return the parameters that every trial has."""
+    return {parameter.name: parameter.domain.distribution for parameter in space.parameters}
 
 
 def make_pruner(spec: Plain | None) -> BasePruner:

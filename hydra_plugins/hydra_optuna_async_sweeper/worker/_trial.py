@@ -12,21 +12,23 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus, run_job
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
-from optuna import Study, Trial, TrialPruned
+from optuna import Trial, TrialPruned
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins import hydra_trial
-from hydra_plugins.hydra_search.errors import InvalidObjective
+from hydra_plugins.hydra_search.errors import DatabaseGone, InvalidObjective, one_line
 from hydra_plugins.hydra_search.grammar import override_text
 from hydra_plugins.hydra_search.owner import SECONDS_BETWEEN_BEATS, every
 from hydra_plugins.hydra_search.results import forget_result, objective_values, save_result
 from hydra_plugins.hydra_search.secret_sources import secrets_of
-from hydra_plugins.hydra_search.trials import BEAT, ERROR, INTERRUPTED, JOB_DIR
+from hydra_plugins.hydra_search.trials import BEAT, INTERRUPTED, JOB_DIR
 
 from .._upstream import returned, trial_id
 from ._job_config import Composer
-from ._sampler import Samplers, load_custom_space, make_pruner
+from ._reporter import Reporter
+from ._sampler import Samplers, everywhere, load_custom_space, make_pruner
+from ._study import StudyOfTrial
 
 if TYPE_CHECKING:
     from hydra.types import HydraContext, TaskFunction
@@ -36,12 +38,6 @@ if TYPE_CHECKING:
     from ..search._spec import Search
 
 log = logging.getLogger(__name__)
-
-LONGEST_ERROR = 2000  # characters of a failed trial's reason in the study
-
-
-class Pruned(hydra_trial.TrialPruned, TrialPruned):
-    """The pruner has seen enough; caught as Optuna's exception or as ours."""
 
 
 class NoJob(Exception):
@@ -65,21 +61,6 @@ class Task:
 
 
 @dataclass
-class Reporter:
-    """Hands intermediate values to the study, and ends the job when the pruner says so."""
-
-    trial: Trial
-
-    def __call__(self, value: float, step: int) -> None:
-        """Report one value. With several objectives there is nothing to prune by."""
-        if len(self.trial.study.directions) > 1:
-            return
-        self.trial.report(value, step)
-        if self.trial.should_prune():
-            raise Pruned(f"pruned at step {step} with {value:g}")
-
-
-@dataclass
 class TrialRunner:
     """Runs claimed trials as Hydra jobs."""
 
@@ -90,8 +71,7 @@ class TrialRunner:
     queue: "TrialQueue"
 
     def __post_init__(self) -> None:
-        everywhere = {parameter.name: parameter.domain.distribution for parameter in self.search.space.parameters}
-        self.samplers = Samplers(self.search.sampler, everywhere)
+        self.samplers = Samplers(self.search.sampler, everywhere(self.search.space), self.search.study_name)
         self.pruner = make_pruner(self.search.pruner)
         self.composer = Composer(self.hydra_context.config_loader, self.config, self.search.composed)
         self.secrets = secrets_of(self.config)
@@ -103,7 +83,7 @@ class TrialRunner:
         try:
             beats = count(1)
             with every(SECONDS_BETWEEN_BEATS, lambda: self._beat(claimed, next(beats)), "trial-heartbeat"):
-                self._run(self._ask(claimed))
+                self._run(claimed)
             closed = True
         except UpdateFinishedTrialError:
             closed = True
@@ -112,30 +92,30 @@ class TrialRunner:
             if not closed:
                 self.queue.requeue(claimed, INTERRUPTED)
 
-    def _ask(self, claimed: FrozenTrial) -> Trial:
+    def _run(self, claimed: FrozenTrial) -> None:
         sampler = self.samplers.of_trial(claimed.number)
-        study = Study(self.search.study_name, self.queue.storage, sampler, self.pruner)
-        return Trial(study, trial_id(claimed))
-
-    def _run(self, trial: Trial) -> None:
+        study = StudyOfTrial(self.search, self.queue.storage, sampler, self.pruner, claimed, self.secrets)
         task = Task(self.task_function, len(self.search.directions))
         try:
-            job = self._job(trial, task)
-        except (NoJob, HydraException, OmegaConfBaseException) as error:
-            self._fail(trial, f"no job can be composed: {error}")
+            job = self._job(study, task)
+        except (UpdateFinishedTrialError, DatabaseGone):
+            raise
+        except Exception as error:  # of the sampler, of a point, of the configuration: another worker would meet it too
+            study.fail(_reason_without_job(error))
             return
         if job.status is JobStatus.COMPLETED:
-            self._close(trial, list(task.values))
+            study.close(TrialState.COMPLETE, list(task.values))
             return
         result = returned(job)
-        if isinstance(result, TrialPruned):
-            self._close(trial, state=TrialState.PRUNED)
+        if isinstance(result, (TrialPruned, hydra_trial.TrialPruned)):
+            study.close(TrialState.PRUNED)
         else:
             named = "" if isinstance(result, InvalidObjective) else f"{type(result).__name__}: "
-            self._fail(trial, f"{named}{result}")
+            study.fail(f"{named}{result}")
 
-    def _job(self, trial: Trial, task: Task) -> JobReturn:
-        overrides = [*self.search.space.suggest(trial), *self.search.fixed, *self._custom_overrides(trial)]
+    def _job(self, study: StudyOfTrial, task: Task) -> JobReturn:
+        trial, suggested = self._suggest(study)
+        overrides = [*suggested, *self.search.fixed, *self._custom_overrides(trial)]
         log.info(f"\t#{trial.number} : {' '.join(map(self.secrets.override, overrides))}")
         job = self.composer.compose(overrides, trial.number)
         subdir = str(job.hydra.sweep.subdir)
@@ -151,6 +131,15 @@ class TrialRunner:
                 hydra_context=self.hydra_context,
             )
 
+    def _suggest(self, study: StudyOfTrial) -> tuple[Trial, list[str]]:
+        try:
+            trial = Trial(study, study.trial_id)
+            return trial, self.search.space.suggest(trial)
+        except (UpdateFinishedTrialError, DatabaseGone):
+            raise
+        except Exception as error:  # the sampler's code, or a value that the space does not have
+            raise NoJob(f"no parameters for it. {type(error).__name__}: {one_line(error)}") from error
+
     def _custom_overrides(self, trial: Trial) -> list[str]:
         """Return an override for each parameter that the user's `custom_search_space` suggests."""
         if self.extend is None:
@@ -162,18 +151,11 @@ class TrialRunner:
             raise NoJob(f"custom_search_space: {type(error).__name__}: {error}") from error
         return [f"{name}={override_text(value)}" for name, value in trial.params.items() if name not in known]
 
-    def _close(self, trial: Trial, values: list[float] | None = None, state: TrialState | None = None) -> None:
-        try:
-            trial.study.tell(trial, values, state)
-        except ValueError as error:  # the values have been checked, so it is no longer running
-            raise UpdateFinishedTrialError(str(error)) from error
-
-    def _fail(self, trial: Trial, reason: str) -> None:
-        reason = self.secrets.text(reason)
-        log.error(f"Trial {trial.number} failed: {reason}")
-        trial.set_user_attr(ERROR, reason[:LONGEST_ERROR])
-        self._close(trial, state=TrialState.FAIL)
-
     def _beat(self, trial: FrozenTrial, number: int) -> None:
         with suppress(UpdateFinishedTrialError):  # it ends, or was taken for lost, this very moment
             self.queue.storage.set_trial_user_attr(trial_id(trial), BEAT, [number, time.time()])
+
+
+def _reason_without_job(error: Exception) -> str:
+    known = isinstance(error, (NoJob, HydraException, OmegaConfBaseException))
+    return f"no job can be composed: {error if known else f'{type(error).__name__}: {error}'}"

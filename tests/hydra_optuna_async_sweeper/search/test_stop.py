@@ -117,3 +117,19 @@ def test_one_trial_that_finished_in_this_sweep_lets_it_go_on() -> None:
     finished = create_trial(state=TrialState.COMPLETE, value=1.0, user_attrs={"worker": worker})
     search = replace(SEARCH, max_initial_failures=2, max_failure_rate=1.0)
     assert stop_reason([finished, *failed_in_this_sweep("no file", "no file")], search) is None
+
+
+def test_search_ends_when_its_own_sampler_has_nothing_more_to_try() -> None:
+    here, other = SEARCH.sweeper.as_attribute(), {**SEARCH.sweeper.as_attribute(), "pid": -1}
+    trials = complete(1, 2)
+    trials[0].set_user_attr("exhausted", other)
+    assert stop_reason(trials, SEARCH) is None, "an earlier search over a smaller space"
+    trials[1].set_user_attr("exhausted", here)
+    assert stop_reason(trials, SEARCH) == "sampler"
+
+
+def test_trial_that_breaks_a_constraint_reaches_no_target() -> None:
+    search = replace(SEARCH, target=0.5, directions=("maximize",))
+    broken = create_trial(value=0.9, system_attrs={"constraints": (0.1,)})
+    assert stop_reason([broken], search) is None
+    assert stop_reason([broken, create_trial(value=0.6, system_attrs={"constraints": (0.0,)})], search) == "target"

@@ -1,0 +1,94 @@
+"""The study as one running trial has it: with the trial's own sampler, and the one way to close the trial."""
+
+import logging
+from typing import TYPE_CHECKING
+
+from optuna import Study
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, TrialState
+
+from hydra_plugins.hydra_search.errors import DatabaseGone, one_line
+from hydra_plugins.hydra_search.trials import ERROR, EXHAUSTED
+
+from .._upstream import after_trial, trial_id
+
+if TYPE_CHECKING:
+    from optuna.pruners import BasePruner
+    from optuna.samplers import BaseSampler
+    from optuna.storages import BaseStorage
+
+    from hydra_plugins.hydra_search.secrets import Secrets
+
+    from ..search._spec import Search
+
+log = logging.getLogger(__name__)
+
+LONGEST_ERROR = 2000  # characters of a failed trial's reason in the study
+
+
+class StudyOfTrial(Study):
+    """A study in the hands of a worker, for one trial."""
+
+    def __init__(
+        self,
+        search: "Search",
+        storage: "BaseStorage",
+        sampler: "BaseSampler",
+        pruner: "BasePruner",
+        trial: FrozenTrial,
+        secrets: "Secrets",
+    ) -> None:
+        super().__init__(search.study_name, storage, sampler, pruner)
+        self.storage = storage
+        self.trial_id = trial_id(trial)
+        self.number = trial.number
+        self._sweeper = search.sweeper
+        self._secrets = secrets
+
+    def stop(self) -> None:
+        """End the search: the sampler has nothing more to try. Optuna's own `stop` works in `optimize` only."""
+        self.storage.set_trial_user_attr(self.trial_id, EXHAUSTED, self._sweeper.as_attribute())
+
+    def close(self, state: TrialState, values: list[float] | None = None) -> None:
+        """Let the sampler look at the trial, and write its end.
+
+        Without what a sampler writes then, as whether constraints are kept, the trial can't be compared: if the sampler
+        raises, it has failed.
+
+        Args:
+            state: how the trial ended.
+            values: of a complete trial, shape (n_objectives,); a pruned one has its last intermediate value.
+
+        Raises:
+            UpdateFinishedTrialError: somebody else has closed it.
+        """
+        trial = self.storage.get_trial(self.trial_id)
+        if trial.state.is_finished():
+            raise UpdateFinishedTrialError(f"Trial {self.number} is {trial.state.name} already.")
+        if state is TrialState.PRUNED:
+            values = _last_value(trial, len(self.directions))
+        try:
+            after_trial(self, trial, state, values)
+        except (UpdateFinishedTrialError, DatabaseGone):
+            raise
+        except Exception as error:  # the sampler's code, or the user's constraints
+            if state is not TrialState.FAIL:
+                self._note(f"the sampler, after the trial: {type(error).__name__}: {one_line(error)}")
+            state, values = TrialState.FAIL, None
+        self.storage.set_trial_state_values(self.trial_id, state, values)
+
+    def fail(self, reason: str) -> None:
+        """Close the trial as failed, with its reason. Raises UpdateFinishedTrialError, as `close` does."""
+        self._note(reason)
+        self.close(TrialState.FAIL)
+
+    def _note(self, reason: str) -> None:
+        reason = self._secrets.text(reason)
+        log.error(f"Trial {self.number} failed: {reason}")
+        self.storage.set_trial_user_attr(self.trial_id, ERROR, reason[:LONGEST_ERROR])
+
+
+def _last_value(trial: FrozenTrial, n_objectives: int) -> list[float] | None:
+    """Return what Optuna takes for the values of a pruned trial; none where the last one is undefined."""
+    last = None if trial.last_step is None else trial.intermediate_values[trial.last_step]
+    return None if last is None or last != last or n_objectives > 1 else [last]
