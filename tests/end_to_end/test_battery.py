@@ -80,7 +80,6 @@ CASES: list[tuple[str, list[str], str]] = [
     (SMALL, storage("{_target_: optuna.storages.run_grpc_proxy_server, storage: null}"), "is no BaseStorage"),
     (SMALL, storage("{_target_: optuna.storages.RDBStorage}"), "hydra.sweeper.storage"),
     (SMALL, sampler("null"), "sampler"),
-    (SMALL, sampler("{}"), "sampler"),
     (SMALL, sampler("tpe"), "sampler"),
     (SMALL, sampler("{_target_: optuna.samplers.NoSuch}"), "sampler"),
     (SMALL, sampler("{_target_: quadratic.check, config: {}}"), "quadratic.check is no BaseSampler"),

@@ -216,7 +216,7 @@ def _grid_of(sampler: Plain, space: Space) -> list[dict[str, object]]:
 def _deadline_of(timeout: float | None, config: DictConfig) -> float | None:
     if timeout is None:
         return None
-    if timeout <= 0:
+    if not timeout > 0:  # not a number is neither
         setting = read_setting(config, "hydra.sweeper.timeout") or Setting("hydra.sweeper.timeout", timeout)
         remedy = f"Set {setting.source}=600 for ten minutes, or {setting.source}=null."
         raise bad_input(setting.name, setting.value, "must be a number of seconds above 0", remedy)
