@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from zlib import crc32
 
 import numpy as np
+import optuna
 from hydra.errors import HydraException
 from hydra.utils import instantiate
 from optuna.distributions import BaseDistribution
@@ -192,6 +193,7 @@ def try_sampler(spec: Plain, space: "Space", directions: Sequence[str], pruner: 
         if package and not find_spec(package):
             rule, remedy = f"needs the package {package}, which is not installed", f"Install it: pip install {package}"
             raise bad_input("hydra.sweeper.sampler", type(each).__name__, rule, remedy)
+    optuna.logging.disable_default_handler()  # it would announce the study, which nobody sees again
     storage = InMemoryStorage()
     storage.create_new_study([StudyDirection[direction.upper()] for direction in directions], "trial")
     study = Study("trial", storage, sampler, pruner)
