@@ -69,8 +69,18 @@ def script(client: Any, folder: Path) -> list[object]:
     seen.append(look(client, one))
     client.update_run(one, status="RUNNING")
     seen.append(look(client, one))
+    client.set_tag(one, "mlflow.parentRunId", "another")
+    client.delete_run(two)
+    seen += [
+        look(client, one),
+        look(client, two)["lifecycle_stage"],
+        refused(lambda: client.log_batch(two, params=[Param("a", "b")])),
+    ]
+    seen += [refused(lambda: client.set_terminated(two, "KILLED")), refused(lambda: client.set_tag(two, "a", "b"))]
+    seen.append([run.info.run_id == one for run in client.search_runs([experiment])])
     client.delete_experiment(experiment)
-    seen.append(client.get_experiment_by_name("e").lifecycle_stage)
+    seen += [client.get_experiment_by_name("e").lifecycle_stage, look(client, one)["lifecycle_stage"]]
+    seen += [client.search_runs([experiment]), refused(lambda: client.create_run(experiment))]
     return seen
 
 

@@ -69,6 +69,7 @@ class _Run:
     artifacts: Path
     user: str
     status: str = "RUNNING"
+    lifecycle_stage: str = "active"
     end_time: int | None = None
     params: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
@@ -77,8 +78,8 @@ class _Run:
 
     def entity(self) -> Run:
         info = RunInfo(
-            self.run_id, self.experiment_id, self.user, self.status, self.start_time, self.end_time, "active",
-            artifact_uri=str(self.artifacts), run_name=self.name,
+            self.run_id, self.experiment_id, self.user, self.status, self.start_time, self.end_time,
+            self.lifecycle_stage, artifact_uri=str(self.artifacts), run_name=self.name,
         )  # fmt: skip
         latest: dict[str, Metric] = {}
         for metric in self.history:
@@ -124,6 +125,8 @@ class TrackingClient:
     def delete_experiment(self, experiment_id: str) -> None:
         known = self._experiments[experiment_id]
         self._experiments[experiment_id] = Experiment(experiment_id, known.name, known.artifact_location, "deleted")
+        for run in self._runs.values():
+            run.lifecycle_stage = "deleted" if run.experiment_id == experiment_id else run.lifecycle_stage
 
     # runs
 
@@ -135,6 +138,10 @@ class TrackingClient:
         tags: dict[str, Any] | None = None,
         run_name: str | None = None,
     ) -> Run:
+        if self._experiments[experiment_id].lifecycle_stage != "active":
+            raise MlflowException(
+                f"The experiment {experiment_id} must be in the 'active' state", INVALID_PARAMETER_VALUE
+            )
         run_id = uuid.uuid4().hex
         tags = {key: str(value) for key, value in (tags or {}).items()}
         name = run_name or tags.get("mlflow.runName") or "a-name-of-its-own"
@@ -152,12 +159,21 @@ class TrackingClient:
         return self._run(run_id).entity()
 
     @_request
+    def delete_run(self, run_id: str) -> None:
+        self._run(run_id).lifecycle_stage = "deleted"
+
+    @_request
+    def set_tag(self, run_id: str, key: str, value: str) -> None:
+        self._living(run_id).tags[key] = value
+
+    @_request
     def update_run(self, run_id: str, status: str | None = None) -> None:
-        self._run(run_id).status = status or self._run(run_id).status
+        run = self._living(run_id)
+        run.status = status or run.status
 
     @_request
     def set_terminated(self, run_id: str, status: str | None = None, end_time: int | None = None) -> None:
-        run = self._run(run_id)
+        run = self._living(run_id)
         run.status, run.end_time = status or "FINISHED", end_time or int(time.time() * 1000)
 
     @_request
@@ -167,7 +183,8 @@ class TrackingClient:
         conditions = [_CONDITION.fullmatch(part.strip()) for part in filter_string.split(" and ") if part.strip()]
         if not all(conditions):
             raise MlflowException(f"the twin does not know the filter {filter_string!r}", INVALID_PARAMETER_VALUE)
-        found = [run for run in self._runs.values() if run.experiment_id in experiment_ids]
+        living = [run for run in self._runs.values() if run.lifecycle_stage == "active"]
+        found = [run for run in living if run.experiment_id in experiment_ids]
         for condition in filter(None, conditions):
             tag, value = condition["tag"], condition["value"]
             found = [run for run in found if (run.tags.get(tag) if tag else run.status) == value]
@@ -177,7 +194,7 @@ class TrackingClient:
     @_request
     def log_inputs(self, run_id: str, datasets: Sequence[DatasetInput]) -> None:
         for used in datasets:
-            self._run(run_id).inputs.setdefault((used.dataset.name, used.dataset.digest), used)
+            self._living(run_id).inputs.setdefault((used.dataset.name, used.dataset.digest), used)
 
     def log_batch(
         self, run_id: str, metrics: Sequence[Metric] = (), params: Sequence[Param] = (), tags: Sequence[RunTag] = ()
@@ -196,7 +213,7 @@ class TrackingClient:
         self, run_id: str, metrics: Sequence[Metric], params: Sequence[Param], tags: Sequence[RunTag]
     ) -> None:
         metrics, params, tags = _validate_batch_log_data(metrics, params, tags)
-        run = self._run(run_id)
+        run = self._living(run_id)
         for param in params:
             if run.params.get(param.key, param.value) != param.value:
                 raise MlflowException("Changing param values is not allowed.", INVALID_PARAMETER_VALUE)
@@ -245,6 +262,12 @@ class TrackingClient:
         if run_id not in self._runs:
             raise MlflowException(f"Run with id={run_id} not found", RESOURCE_DOES_NOT_EXIST)
         return self._runs[run_id]
+
+    def _living(self, run_id: str) -> _Run:
+        run = self._run(run_id)
+        if run.lifecycle_stage != "active":
+            raise MlflowException(f"The run {run_id} must be in the 'active' state", INVALID_PARAMETER_VALUE)
+        return run
 
     # for tests, never counted and never refused
 

@@ -24,6 +24,7 @@ from .config import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Experiment
 
 SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql", "databricks", "uc")
 
@@ -148,20 +149,38 @@ def ui_command(settings: Settings) -> str:
 
 
 def _experiment_id(client: "MlflowClient", settings: Settings) -> str:
-    from mlflow.exceptions import MlflowException
-
     name = settings.experiment_name
-    experiment = client.get_experiment_by_name(name)
-    if experiment is None:
-        try:
-            return client.create_experiment(name)
-        except MlflowException:
-            # Another process may have made it between the two calls; if not, it is our error.
-            experiment = client.get_experiment_by_name(name)
-            if experiment is None:
-                raise
+    experiment = _experiment_named(client, name)
     if experiment.lifecycle_stage != "active":
         restore = f"mlflow experiments restore --experiment-id {experiment.experiment_id}"
         remedy = f"Restore it with `{restore}`, or use another name."
         raise bad_input(settings.named("experiment_name"), name, "was deleted on the tracking server", remedy)
     return str(experiment.experiment_id)
+
+
+def living_experiment(client: "MlflowClient", settings: Settings) -> Settings:
+    """Return the settings with an experiment that is there: its own, or `NAME-2` where somebody has deleted that.
+
+    MLflow keeps the name of a deleted experiment, and to restore it would bring back what else was deleted with it.
+    """
+    found, n = _experiment_named(client, settings.experiment_name), 2
+    while found.lifecycle_stage != "active":
+        found, n = _experiment_named(client, f"{settings.experiment_name}-{n}"), n + 1
+    return dataclasses.replace(settings, experiment_id=str(found.experiment_id))
+
+
+def _experiment_named(client: "MlflowClient", name: str) -> "Experiment":
+    from mlflow.exceptions import MlflowException
+
+    experiment = client.get_experiment_by_name(name)
+    if experiment is not None:
+        return experiment
+    refusal: MlflowException | None = None
+    try:
+        client.create_experiment(name)
+    except MlflowException as error:
+        refusal = error  # another process may have made it between the two calls; if not, it is our error
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        raise refusal or MlflowException(f"no experiment {name!r} can be made")
+    return experiment

@@ -1,30 +1,109 @@
 """Sending one job's record to MLflow. Repeatable: what is already there is not written twice."""
 
 import json
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from hydra_plugins.hydra_search.errors import one_line
 from hydra_plugins.hydra_search.files import DATASET, EXAMPLE, MODEL, OF_JOB
 
 from ._client import connect
 from ._model import log_model
-from ._payload import MAX_TAG_LENGTH, shorten
+from ._payload import MAX_TAG_LENGTH, clean_tags, clean_text, shorten
+from ._reach import RunGone, is_gone, is_refused, is_there, made_once
 from ._record import JOB_KEY, JobRecord
+from ._upload import files_below
+from ._values import log_values
 from .config import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
+log = logging.getLogger(__name__)
+
+_Answer = TypeVar("_Answer")
+
+
+class Parcel:
+    """What goes to one run, part by part. What MLflow refuses is left out; what it can't take now is the trouble."""
+
+    def __init__(self, client: "MlflowClient", run_id: str, left_out: Sequence[str]) -> None:
+        self.client = client
+        self.run_id = run_id
+        self.left_out = list(left_out)
+        self.trouble: Exception | None = None
+
+    def attempt(self, part: str, send: Callable[[], _Answer]) -> _Answer | None:
+        """Send one part. Raises what the store raises if it does not answer any more."""
+        try:
+            return send()
+        except Exception as error:  # anything a server, a network or a disk can raise
+            if is_refused(error):
+                self.left_out.append(f"{part} ({shorten(one_line(error), 200)})")
+                return None
+            if not is_there(self.client, self.run_id):
+                raise
+            self.trouble = self.trouble or error
+        return None
+
 
 def deliver(settings: Settings, record: JobRecord, directory: Path) -> None:
     """Make the run say what the record says, end it, and mark the record as sent.
 
     MLflow keeps a metric once however often the same value, time and step arrive, and accepts a parameter again
-    if its value is the same. So a delivery that was cut short is simply done again.
+    if its value is the same. So a delivery that was cut short is simply done again. A run that somebody has deleted is
+    made anew. What can't go is left out, and said.
+
+    Raises:
+        Exception: what stood in the way of a part that may go another time. The other parts are there.
     """
     client = connect(settings)
+    try:
+        _deliver(client, settings, record, directory)
+    except RunGone:
+        record.run_id, record.params_sent = None, False
+        _deliver(client, settings, record, directory)
+
+
+def _deliver(client: "MlflowClient", settings: Settings, record: JobRecord, directory: Path) -> None:
+    left_out = _open_with_values(client, settings, record, directory)
+    parcel = Parcel(client, str(record.run_id), left_out)
+    if record.error and not record.pruned:
+        text = clean_text(record.error)
+        parcel.attempt("the traceback", partial(client.log_text, parcel.run_id, text, "traceback.txt"))
+    parcel.attempt(DATASET, partial(log_dataset, client, parcel.run_id, directory))
+    is_logged = parcel.attempt("the model", partial(log_model, client, settings, record, directory))
+    if settings.log_artifacts:
+        upload(parcel, settings, record, directory, without=(MODEL, EXAMPLE) if is_logged else ())
+    end(client, parcel.run_id, record.status, record.end_time)
+    say_left_out(record.name, parcel.left_out)
+    if parcel.trouble:
+        raise parcel.trouble
+    record.sent = True
+    record.save(directory)
+
+
+def end(client: "MlflowClient", run_id: str, status: str, end_time: int | None = None) -> None:
+    """End a run. Raises RunGone if somebody has deleted it."""
+    try:
+        client.set_terminated(run_id, status, end_time)
+    except Exception as error:  # anything a server or a network can raise
+        if is_refused(error) and is_gone(client, run_id):
+            raise RunGone(run_id) from error
+        raise
+
+
+def say_left_out(name: str, parts: Sequence[str]) -> None:
+    """Say in one line what MLflow does not have of a run."""
+    if parts:
+        log.warning("MLflow does not take all of %s. Left out: %s", name, "; ".join(parts))
+
+
+def _open_with_values(client: "MlflowClient", settings: Settings, record: JobRecord, directory: Path) -> list[str]:
     if record.run_id is None:
         run = _find_or_create(client, settings, record)
         record.run_id, record.artifact_uri = run.info.run_id, run.info.artifact_uri
@@ -32,58 +111,42 @@ def deliver(settings: Settings, record: JobRecord, directory: Path) -> None:
     tags: dict[str, str] = {}
     if record.pruned:
         tags["hydra.pruned"] = "true"
-    if record.error:
+    if record.error and record.error.strip():
         tags["hydra.status_reason"] = shorten(record.error.strip().splitlines()[-1], MAX_TAG_LENGTH)
-    if record.error and not record.pruned:
-        client.log_text(record.run_id, record.error, "traceback.txt")
-    log_values(client, record.run_id, record.metrics, {} if record.params_sent else record.params, tags)
-    log_dataset(client, record.run_id, directory)
-    is_logged = log_model(client, settings, record, directory)
-    if settings.log_artifacts:
-        upload(settings, record, directory, without=(MODEL, EXAMPLE) if is_logged else ())
-    client.set_terminated(record.run_id, record.status, record.end_time)
-    record.sent = True
-    record.save(directory)
+    return log_values(client, record.run_id, record.metrics, {} if record.params_sent else record.params, tags)
+
+
+def run_of_key(client: "MlflowClient", settings: Settings, record: JobRecord) -> "Run | None":
+    """Find the run that was made for the record, whoever has heard of it."""
+    found = client.search_runs([settings.experiment_id], f"tags.`{JOB_KEY}` = '{record.key}'", max_results=1)
+    return found[0] if found else None
 
 
 def _find_or_create(client: "MlflowClient", settings: Settings, record: JobRecord) -> "Run":
-    found = client.search_runs([settings.experiment_id], f"tags.`{JOB_KEY}` = '{record.key}'", max_results=1)
-    if found:
-        return found[0]
-    return client.create_run(
-        settings.experiment_id, start_time=record.start_time, tags=record.tags, run_name=record.name
-    )
+    def find() -> "Run | None":
+        return run_of_key(client, settings, record)
+
+    def create() -> "Run":
+        tags, start = clean_tags(record.tags), record.start_time
+        return client.create_run(settings.experiment_id, start_time=start, tags=tags, run_name=record.name)
+
+    return find() or made_once(find, create)
 
 
-def log_values(
-    client: "MlflowClient",
-    run_id: str,
-    metrics: Sequence[tuple[str, float, int, int]] = (),
-    params: Mapping[str, str] | None = None,
-    tags: Mapping[str, str] | None = None,
-) -> None:
-    """Log everything; the client cuts it into as few requests as MLflow's batch limits allow."""
-    from mlflow.entities import Metric, Param, RunTag
-
-    client.log_batch(
-        run_id,
-        [Metric(*metric) for metric in metrics],
-        [Param(*param) for param in (params or {}).items()],
-        [RunTag(*tag) for tag in (tags or {}).items()],
-    )
-
-
-def upload(settings: Settings, record: JobRecord, directory: Path, without: Sequence[str] = ()) -> None:
-    """Upload the job's output directory, our own records and the files `without` left out."""
+def upload(parcel: Parcel, settings: Settings, record: JobRecord, directory: Path, without: Sequence[str] = ()) -> None:
+    """Upload the job's output directory, but for our own records and the files `without`."""
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
     # The client would ask the server for the run again, only to learn this address.
     repository = get_artifact_repository(record.artifact_uri, tracking_uri=settings.tracking_uri)
-    for path in sorted(directory.iterdir()):
-        if path.is_dir():
-            repository.log_artifacts(str(path), path.name)  # type: ignore[no-untyped-call]
-        elif path.name not in without and not path.name.startswith(OF_JOB):
-            repository.log_artifact(str(path))  # type: ignore[no-untyped-call]
+    for path, obstacle in files_below(directory, without):
+        name = clean_text(str(path.relative_to(directory)))
+        if obstacle:
+            parcel.left_out.append(f"{name} ({obstacle})")
+        elif not name.startswith(OF_JOB):
+            folder = path.parent.relative_to(directory).as_posix()
+            to = None if folder == "." else folder
+            parcel.attempt(name, partial(repository.log_artifact, str(path), to))
 
 
 def log_dataset(client: "MlflowClient", run_id: str, directory: Path) -> None:
@@ -95,17 +158,19 @@ def log_dataset(client: "MlflowClient", run_id: str, directory: Path) -> None:
     from mlflow.entities import Dataset, DatasetInput, InputTag
     from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
+    if not (directory / DATASET).is_file():  # to read a FIFO would wait for ever
+        return
     try:
         content = json.loads((directory / DATASET).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return
     if not isinstance(content, dict) or not {"name", "digest"} <= content.keys():
         return
-    source = str(content.get("source", ""))
+    source = clean_text(str(content.get("source", "")))
     profile = {key: value for key, value in content.items() if key not in ("name", "digest", "source")}
     dataset = Dataset(
-        name=str(content["name"]),
-        digest=str(content["digest"]),
+        name=clean_text(str(content["name"])),
+        digest=clean_text(str(content["digest"])),
         source_type="local" if Path(source).is_absolute() else "code",
         source=json.dumps({"uri": source}),
         profile=json.dumps(profile),

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hydra.core.utils import JobStatus
 from hydra.types import RunMode
-from omegaconf import OmegaConf
 
 from hydra_plugins.hydra_search.errors import InvalidObjective, SearchError
 from hydra_plugins.hydra_search.files import METRICS
@@ -21,15 +20,19 @@ from hydra_plugins.hydra_search.urls import masked
 from hydra_plugins.hydra_trial import listening
 
 from ._client import connect
-from ._delivery import deliver, log_values
+from ._delivery import deliver, run_of_key, say_left_out
 from ._model import NoModel
-from ._payload import clean_key, now, numbers_in, params_of
+from ._payload import clean_key, clean_tags, now, numbers_in, params_of
+from ._reach import breaker_of, made_once
 from ._record import JOB_KEY, JobRecord, SearchRecord
-from ._upstream import leave_active_runs, result_of
+from ._resolved import save_resolved_config, task_config
+from ._upstream import leave_active_runs, nesting_by_default, result_of
+from ._values import INT64, log_values
 from .config import Settings
 
 if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
+    from mlflow.entities import Run
     from omegaconf import DictConfig
 
 log = logging.getLogger(__name__)
@@ -47,6 +50,7 @@ class JobRun:
         self.directory = directory
         self.online = False
         self._n_sent = 0
+        self._breaker = breaker_of(connect(settings), settings.tracking_uri)
         self._subscriptions = ExitStack()
 
     @classmethod
@@ -58,9 +62,11 @@ class JobRun:
         job = cls(settings, record, Path(config.hydra.runtime.output_dir), secrets)
         record.save(job.directory)
         save_resolved_config(resolved, job.directory / (config.hydra.output_subdir or ""))
+        leave_active_runs()
         try:
             job._activate()
         except Exception as error:  # anything a server or a network can raise: the job goes on without
+            job._breaker.note(error)
             log.warning("MLflow can't be reached; %s goes on and is recorded later: %s", record.name, error)
         job._subscriptions.enter_context(listening(job.report))
         job._subscriptions.enter_context(every(SECONDS_BETWEEN_SENDS, job.show, "mlflow-live"))
@@ -69,15 +75,25 @@ class JobRun:
     def _activate(self) -> None:
         import mlflow
 
-        connect(self.settings)
-        leave_active_runs()
+        if self._breaker.is_open():
+            raise SearchError("it has not answered before, and is asked again after a while")
+        client = connect(self.settings)
         # An id left by an outer MLflow program would make this job write into that program's run.
         os.environ.pop("MLFLOW_RUN_ID", None)
-        run = mlflow.start_run(
-            experiment_id=self.settings.experiment_id, run_name=self.record.name, tags=self.record.tags
-        )
+
+        def start(run_id: str | None = None) -> "Run":
+            tags = clean_tags(self.record.tags)
+            where = self.settings.experiment_id
+            return mlflow.start_run(run_id=run_id, experiment_id=where, run_name=self.record.name, tags=tags)
+
+        def find() -> "Run | None":
+            found = run_of_key(client, self.settings, self.record)
+            return start(found.info.run_id) if found else None
+
+        run = made_once(find, start)
         self.record.run_id, self.record.artifact_uri = run.info.run_id, run.info.artifact_uri
         self.record.save(self.directory)
+        self._subscriptions.enter_context(nesting_by_default())
         self.online = True
 
     def report(self, value: float, step: int) -> None:
@@ -93,10 +109,12 @@ class JobRun:
         try:
             new = self.record.metrics[self._n_sent : n_metrics]
             if new or params:
-                log_values(connect(self.settings), str(self.record.run_id), new, params)
+                left_out = log_values(connect(self.settings), str(self.record.run_id), new, params)
+                say_left_out(self.record.name, left_out)
             self._n_sent, self.record.params_sent = n_metrics, True
         except Exception as error:  # see open()
             self.online = False
+            self._breaker.note(error)
             log.warning("MLflow is gone; %s goes on and is recorded later: %s", self.record.name, error)
 
     def close(self, job_return: "JobReturn") -> None:
@@ -112,10 +130,12 @@ class JobRun:
             conclude(self.settings, self.record, self.directory, end)
             self.record.save(self.directory)
             if self.online:
+                self._end_left_runs()
                 deliver(self.settings, self.record, self.directory)
         except NoModel:
             raise
         except Exception as error:  # see open()
+            self._breaker.note(error)
             log.warning("MLflow can't take %s now; it is recorded later: %s", self.record.name, error)
         finally:
             leave_active_runs()
@@ -124,6 +144,12 @@ class JobRun:
                 f"{self.settings.named('register_model')}: nothing is registered, since MLflow can't be reached. "
                 "When it is back, run the same command again."
             )
+
+    def _end_left_runs(self) -> None:
+        """End the runs that the job itself has opened and not ended, the way the job has ended."""
+        for run_id in leave_active_runs():
+            if run_id != self.record.run_id:
+                connect(self.settings).set_terminated(run_id, self.record.status)
 
 
 def new_record(
@@ -158,26 +184,6 @@ def choices_of(config: "DictConfig", settings: Settings) -> dict[str, str]:
     return {clean_key(group): str(option) for group, option in chosen.items() if group not in left_out}
 
 
-def task_config(config: "DictConfig") -> dict[str, object]:
-    """Return what the job is given, resolved, without Hydra's own node.
-
-    Resolved in place: in a copy, `${now:...}` would be another time than in the name of the job's directory.
-    """
-    keys = [str(key) for key in config if key != "hydra" and not OmegaConf.is_missing(config, key)]
-    values = {key: config[key] for key in keys}
-    return {
-        key: OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
-        for key, value in values.items()
-    }
-
-
-def save_resolved_config(resolved: dict[str, object], folder: Path) -> None:
-    """Write the configuration with every interpolation resolved; Hydra's own config.yaml keeps them."""
-    folder.mkdir(exist_ok=True)
-    text = masked(OmegaConf.to_yaml(OmegaConf.create(resolved)))  # it may have come from the environment
-    (folder / "config_resolved.yaml").write_text(text, encoding="utf-8")
-
-
 class End(NamedTuple):
     """How a job ended: the run's status, the objective values, the traceback or reason."""
 
@@ -196,13 +202,15 @@ def conclude(settings: Settings, record: JobRecord, directory: Path, end: End) -
     if metrics_file.is_file():
         try:
             results = numbers_in(metrics_file.read_text(encoding="utf-8")) | results
-        except ValueError as error:
+        except (OSError, ValueError, RecursionError) as error:
             log.warning("%s is no record of metrics: %s", metrics_file, error)
     if record.number is not None:
         results["trial_number"] = float(record.number)
     results["duration_seconds"] = (record.end_time - record.start_time) / 1000
-    last_step = max((step for *_, step in record.metrics), default=0)
-    record.metrics += [(key, value, record.end_time, last_step) for key, value in results.items()]
+    # Of two values of one step, MLflow takes the later one for the latest, and of one millisecond the larger one.
+    last_step = max((step for *_, step in record.metrics if step in INT64), default=0)
+    after_all = max([record.end_time, *(time + 1 for _, _, time, _ in record.metrics)])
+    record.metrics += [(key, value, after_all, last_step) for key, value in results.items()]
 
 
 def end_of(job_return: "JobReturn", settings: Settings) -> End:

@@ -50,6 +50,17 @@ def clean_key(key: str) -> str:
     return shorten(clean, MAX_KEY_LENGTH)
 
 
+def clean_text(text: str, length: int | None = None) -> str:
+    """Return a text that every store takes, cut to `length`: what UTF-8 can't say, and NUL, as an escape."""
+    clean = text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+    return clean if length is None else shorten(clean, length)
+
+
+def clean_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return tags that MLflow accepts."""
+    return {clean_key(key): clean_text(value, MAX_TAG_LENGTH) for key, value in tags.items()}
+
+
 def shorten(text: str, length: int) -> str:
     """Cut `text` to `length` characters, with an ellipsis where something is missing."""
     return text if len(text) <= length else text[: length - 3] + "..."
@@ -71,8 +82,15 @@ def _numbers(content: Mapping[str, object], prefix: str) -> Iterator[tuple[str, 
     for key, value in content.items():
         if isinstance(value, Mapping):
             yield from _numbers(value, f"{prefix}{key}.")
-        elif isinstance(value, (int, float)) and math.isfinite(value):
+        elif isinstance(value, (int, float)) and _is_finite(value):
             yield f"{prefix}{key}", float(value)
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # an integer that no float can hold
+        return False
 
 
 def now() -> int:

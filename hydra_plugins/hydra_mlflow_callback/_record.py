@@ -1,9 +1,11 @@
 """The records of a search and of its jobs: files in their directories, written before anything is sent to a server."""
 
 import json
+import logging
 import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 
 from hydra_plugins.hydra_search.files import JOB_RECORD, SEARCH_RECORD, write_aside
@@ -11,6 +13,8 @@ from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.results import is_marked_lost
 
 from .config import Settings
+
+log = logging.getLogger(__name__)
 
 # The tag of a job's run that holds its record's key.
 JOB_KEY = "hydra.job.key"
@@ -109,6 +113,19 @@ def goes_on(record: JobRecord, directory: Path, search: SearchRecord) -> bool:
 
 def records_below(directory: Path, parent_run_id: str) -> Iterator[tuple[Path, JobRecord]]:
     """Yield each job's output directory with its record, for the jobs of one search, by number."""
-    found = [(path.parent, load_job(path.parent)) for path in directory.rglob(JOB_RECORD)]
-    mine = [(path, record) for path, record in found if record.parent_run_id == parent_run_id]
+    found = [(path.parent, _readable(path)) for path in directory.rglob(JOB_RECORD)]
+    mine = [(path, record) for path, record in found if record and record.parent_run_id == parent_run_id]
     yield from sorted(mine, key=lambda item: (item[1].number or 0, item[1].start_time))
+
+
+def _readable(path: Path) -> JobRecord | None:
+    try:
+        return load_job(path.parent)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:  # damaged: cut off, or made by hand
+        _say_damaged(path, f"{type(error).__name__}: {error}")
+        return None
+
+
+@cache  # the records are read again and again
+def _say_damaged(path: Path, reason: str) -> None:
+    log.warning("%s can't be read, and its job is not recorded: %s", path, reason)

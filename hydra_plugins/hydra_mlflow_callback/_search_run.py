@@ -3,12 +3,14 @@
 import dataclasses
 import logging
 import time
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from hydra_plugins.hydra_search.errors import SearchError
+from hydra_plugins.hydra_search.errors import SearchError, one_line
 from hydra_plugins.hydra_search.files import SUMMARY
 from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.secret_sources import secrets_of
@@ -17,11 +19,15 @@ from hydra_plugins.hydra_search.settings import read_command_line
 from hydra_plugins.hydra_search.urls import masked
 
 from ._client import connect, ui_command
-from ._delivery import deliver, log_values
+from ._delivery import Parcel, deliver, say_left_out
 from ._job_run import conclude, end_of_lost
-from ._payload import MAX_TAG_LENGTH, clean_key, now, shorten
-from ._record import JOB_KEY, SearchRecord, goes_on, load_search, records_below
+from ._parent import parent_of
+from ._payload import MAX_TAG_LENGTH, clean_key, clean_text, now, shorten
+from ._reach import is_gone, is_there
+from ._record import JOB_KEY, JobRecord, SearchRecord, goes_on, load_search, records_below
 from ._summary import Summary, best_curve, counted, summarize
+from ._upload import files_of
+from ._values import log_values
 from .config import Settings
 
 if TYPE_CHECKING:
@@ -30,7 +36,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SEARCH_KEY = "hydra.search.key"
 LOCK_FILE = ".mlflow_search.lock"
 
 SECONDS_BETWEEN_LOOKS = 5.0
@@ -61,16 +66,10 @@ def open_search(settings: Settings, config: "DictConfig") -> SearchRecord:
             search, settings=settings, tags=tags, fixed_keys=fixed_keys(config), status="RUNNING", sweep=Owner.me()
         )
         search.save(directory)  # with its key, by which a run is found again if this process is killed right here
-        run_id = _known_parent(client, search)
-        if run_id is None:
-            tags_of_parent = tags | {SEARCH_KEY: search.key}
-            run_id = client.create_run(
-                settings.experiment_id, tags=tags_of_parent, run_name=settings.run_name
-            ).info.run_id
-        else:
-            client.update_run(run_id, status="RUNNING")
-        search = dataclasses.replace(search, run_id=str(run_id))
-        search.save(directory)
+        known = search.run_id
+        search = parent_of(client, search, directory)
+        if known == search.run_id:
+            client.update_run(known, status="RUNNING")
     return search
 
 
@@ -81,20 +80,6 @@ def _known_search(settings: Settings, directory: Path) -> SearchRecord | None:
         return None
     same = (known.settings.tracking_uri, known.settings.experiment_id)
     return known if same == (settings.tracking_uri, settings.experiment_id) else None
-
-
-def _known_parent(client: "MlflowClient", search: SearchRecord) -> str | None:
-    from mlflow.exceptions import MlflowException
-
-    if search.run_id:
-        try:
-            return str(client.get_run(search.run_id).info.run_id)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                raise
-            return None  # the database was made anew
-    found = client.search_runs([search.settings.experiment_id], f"tags.`{SEARCH_KEY}` = '{search.key}'", max_results=1)
-    return str(found[0].info.run_id) if found else None
 
 
 def fixed_keys(config: "DictConfig") -> tuple[str, ...]:
@@ -132,64 +117,107 @@ def close_search(search: SearchRecord, directory: Path, status: str) -> None:
     """Say how many jobs ended how, and reconcile MLflow with the records. A job that goes on elsewhere is left alone.
 
     Raises:
-        Undelivered: MLflow can't be reached; calling this again later delivers the rest.
+        Undelivered: MLflow can't be reached, or did not take all; calling this again later delivers the rest.
     """
     search = dataclasses.replace(search, status=status)
     search.save(directory)
+    jobs = _ended_jobs(search, directory)
+    log.info(counted([record for _, record in jobs]))
+    client = connect(search.settings)
+    try:
+        search, before = parent_of(client, search, directory), search
+        jobs = jobs if search.run_id == before.run_id else _ended_jobs(search, directory)
+        trouble = _deliver_each(client, search, jobs)
+        close_parent(search, summarize([record for _, record in jobs], search.settings), directory)
+        if trouble:
+            raise trouble
+    except Exception as failure:  # anything a server or a network can raise: the records stay on disk
+        answers = is_there(client, search.run_id)
+        if answers and not is_gone(client, search.run_id):
+            client.set_terminated(search.run_id, status)  # whatever it was that failed: no run is left RUNNING
+        raise Undelivered(_what_is_missing(search, directory, jobs, failure, answers)) from failure
+    log.info("Look at the runs: %s", ui_command(search.settings))
+
+
+def _ended_jobs(search: SearchRecord, directory: Path) -> list[tuple[Path, JobRecord]]:
+    """Return the records of all jobs that nobody works on; one whose process is gone gets its end here."""
     jobs = [(path, job) for path, job in records_below(directory, search.run_id) if not goes_on(job, path, search)]
     for path, record in jobs:
         if record.status == "RUNNING":
             conclude(search.settings, record, path, end_of_lost(path))
             record.save(path)
-    records = [record for _, record in jobs]
-    log.info(counted(records))
-    try:
-        for path, record in jobs:
+    return jobs
+
+
+def _deliver_each(
+    client: "MlflowClient", search: SearchRecord, jobs: Sequence[tuple[Path, JobRecord]]
+) -> Exception | None:
+    """Deliver what is not sent; return what kept a record from going that keeps no other from it."""
+    trouble: Exception | None = None
+    for path, record in jobs:
+        try:
             if not record.sent:
                 deliver(search.settings, record, path)
-        close_parent(search, summarize(records, search.settings), directory)  # which names their runs
-    except Exception as failure:  # anything a server or a network can raise: the records stay on disk
-        unsent = sum(not record.sent for record in records)
-        uri = masked(search.settings.tracking_uri)
-        raise Undelivered(
-            f"MLflow at {uri} can't be reached: the parent run and {unsent} of {len(jobs)} jobs are not up to date "
-            f"there ({shorten(str(failure), 200)}).\nNothing is lost. When it is back: "
-            f"python -m hydra_plugins.hydra_mlflow_callback {directory}"
-        ) from failure
-    log.info("Look at the runs: %s", ui_command(search.settings))
+        except Exception as error:  # anything a server, a network or a disk can raise
+            if not is_there(client, search.run_id):
+                raise
+            trouble = trouble or error
+    return trouble
+
+
+def _what_is_missing(
+    search: SearchRecord, directory: Path, jobs: Sequence[tuple[Path, JobRecord]], failure: Exception, answers: bool
+) -> str:
+    unsent = sum(not record.sent for _, record in jobs)
+    uri, reason = masked(search.settings.tracking_uri), shorten(one_line(failure), 200)
+    state = "did not take everything" if answers else "can't be reached"
+    return (
+        f"MLflow at {uri} {state}: the parent run and {unsent} of {len(jobs)} jobs are not up to date there "
+        f"({reason}).\nNothing is lost. When it is back: python -m hydra_plugins.hydra_mlflow_callback {directory}"
+    )
 
 
 def close_parent(search: SearchRecord, summary: Summary, directory: Path) -> None:
     """Give the parent its results, the sweep's own files, and its end. Only of live jobs, a run stays RUNNING."""
     settings, client = search.settings, connect(search.settings)
-    below = f"tags.`mlflow.parentRunId` = '{search.run_id}' and attributes.status = 'RUNNING'"
-    running = client.search_runs([settings.experiment_id], below, max_results=5000)
-    # Read after the question: a job writes its record, with its key, before it asks for a run.
-    records = list(records_below(directory, search.run_id))
-    live = {record.key for path, record in records if goes_on(record, path, search)}
-    for run in running:
-        if run.data.tags.get(JOB_KEY) not in live:
-            client.set_terminated(run.info.run_id, "KILLED")
+    _end_others(client, search, directory)
     metrics = [(clean_key(key), value, now(), 0) for key, value in summary.metrics.items()]
-    metrics += best_curve([record for _, record in records], settings)
+    metrics += best_curve([record for _, record in records_below(directory, search.run_id)], settings)
     # MLflow never changes a parameter: after a resume, a better one is written as a tag.
     known = client.get_run(search.run_id).data.params
     params = {key: value for key, value in summary.params.items() if key not in known}
     changed = {key: value for key, value in summary.params.items() if known.get(key, value) != value}
-    log_values(client, search.run_id, metrics, params, summary.tags | changed | description(directory, summary))
+    tags = summary.tags | changed | description(directory, summary)
+    parcel = Parcel(client, search.run_id, log_values(client, search.run_id, metrics, params, tags))
     if settings.log_artifacts:
-        for path in sorted(directory.iterdir()):
-            if path.is_file() and not path.name.startswith("."):
-                client.log_artifact(search.run_id, str(path))
-        client.log_text(search.run_id, summary.text, "best_trial.txt")
+        for path, obstacle in files_of(directory):
+            if not obstacle and not path.name.startswith("."):
+                parcel.attempt(path.name, partial(client.log_artifact, search.run_id, str(path)))
+        text = clean_text(summary.text)
+        parcel.attempt("best_trial.txt", partial(client.log_text, search.run_id, text, "best_trial.txt"))
     client.set_terminated(search.run_id, search.status)
+    say_left_out(settings.run_name, parcel.left_out)
+    if parcel.trouble:
+        raise parcel.trouble
+
+
+def _end_others(client: "MlflowClient", search: SearchRecord, directory: Path) -> None:
+    """End the runs below the parent that nobody works on; a second run of one job, made by a lost answer, goes."""
+    below = f"tags.`mlflow.parentRunId` = '{search.run_id}' and attributes.status = 'RUNNING'"
+    running = client.search_runs([search.settings.experiment_id], below, max_results=5000)
+    # Read after the question: a job writes its record, with its key, before it asks for a run.
+    records = {record.key: (path, record) for path, record in records_below(directory, search.run_id)}
+    for run in running:
+        path, record = records.get(run.data.tags.get(JOB_KEY, ""), (directory, None))
+        if record and record.run_id not in (None, run.info.run_id):
+            client.delete_run(run.info.run_id)
+        elif record is None or not goes_on(record, path, search):
+            client.set_terminated(run.info.run_id, "KILLED")
 
 
 def description(directory: Path, summary: Summary) -> dict[str, str]:
     """Return the tag with the parent's description: what the sweeper has written in summary.md, else our own table."""
-    try:
-        text = (directory / SUMMARY).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        text = summary.note
+    path = directory / SUMMARY
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else summary.note
     links = f"{summary.links}\n\n" if summary.links else ""  # first: MLflow folds what is long
     return {"mlflow.note.content": links + shorten(text, MAX_TAG_LENGTH - len(links))}

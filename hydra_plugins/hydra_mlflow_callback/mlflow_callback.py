@@ -37,6 +37,7 @@ class MLflowCallback(Callback):
         self._started_by = Owner.me()
         self._job: JobRun | None = None
         self._live: ExitStack | None = None
+        self._directory = Path()
 
     def __getstate__(self) -> dict[str, Any]:  # Any: pickle's own type
         return self.__dict__ | {"_job": None, "_live": None}
@@ -66,7 +67,8 @@ class MLflowCallback(Callback):
 
         with reaching(self.settings):
             self.search = open_search(self.settings, config)
-        curve = LiveCurve(self.search, Path(config.hydra.sweep.dir).absolute())
+        self._directory = Path(config.hydra.sweep.dir).absolute()  # a job may change the working directory
+        curve = LiveCurve(self.search, self._directory)
         self._live = ExitStack()
         self._live.enter_context(every(SECONDS_BETWEEN_LOOKS, curve.show, "mlflow-curve"))
 
@@ -110,7 +112,7 @@ class MLflowCallback(Callback):
             from ._search_run import Undelivered, close_search
 
             try:
-                close_search(self.search, Path(config.hydra.sweep.dir).absolute(), status_after(error))
+                close_search(self.search, self._directory, status_after(error))
             except Undelivered as undelivered:
                 if error is None:
                     raise SystemExit(str(undelivered)) from None

@@ -1,11 +1,16 @@
 """What a delivery leaves in MLflow, and that it may be cut short and done again."""
 
 import json
+import logging
+import os
+import socket
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from mlflow.entities import Param
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
 from hydra_plugins.hydra_mlflow_callback._delivery import deliver
 from hydra_plugins.hydra_mlflow_callback._record import JobRecord, load_job
@@ -65,7 +70,7 @@ def contents(client: TrackingClient) -> list[object]:
 
 
 @pytest.mark.parametrize("trouble", ["fails_at", "answer_lost_at"])
-@pytest.mark.parametrize("call", range(1, 7))
+@pytest.mark.parametrize("call", [1, 3, 4, 5, 6])  # 2 makes the run, and is tried again
 def test_delivery_that_was_cut_short_is_completed_by_the_next(
     settings: Settings, client: TrackingClient, job: tuple[JobRecord, Path], call: int, trouble: str
 ) -> None:
@@ -82,6 +87,16 @@ def test_delivery_that_was_cut_short_is_completed_by_the_next(
     record.run_id = None
     deliver(settings, record, directory)
     assert cut_short == contents(client), "not what one delivery leaves"
+
+
+@pytest.mark.parametrize(("trouble", "made"), [("fails_at", 2), ("answer_lost_at", 1)])
+def test_run_that_could_not_be_made_is_looked_for_and_made_once(
+    settings: Settings, client: TrackingClient, job: tuple[JobRecord, Path], trouble: str, made: int
+) -> None:
+    setattr(client, trouble, client.n_calls + 2)
+    deliver(settings, *job)
+    assert len(client.dump()) == 1 and client.calls["create_run"] == made
+    assert client.runs()["trial-7"].info.status == "FAILED"
 
 
 def test_delivery_needs_six_calls_so_every_one_of_them_was_cut(
@@ -148,3 +163,104 @@ def test_model_is_kept_once_and_not_as_a_file_too(
     monkeypatch.setattr("hydra_plugins.hydra_mlflow_callback._delivery.log_model", lambda *_: True)
     deliver(settings, record, directory)
     assert set(client.files(client.runs()["trial-0"].info.run_id)) == {"other.joblib"}
+
+
+def test_only_regular_files_of_the_directory_travel_and_the_others_are_said_in_one_line(
+    settings: Settings, client: TrackingClient, make_job: MakeJob, tmp_path: Path, caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    record, directory = make_job(0, 0.5)
+    (directory / "sub").mkdir()
+    (directory / "sub/last.ckpt").write_text("weights")
+    (directory / "best.ckpt").symlink_to("sub/last.ckpt")
+    (tmp_path / "secret").write_text("of somebody else")
+    (directory / "away").symlink_to(tmp_path / "secret")
+    (directory / "folder").symlink_to(tmp_path)
+    (directory / "nothing").symlink_to("absent")
+    (directory / "circle").symlink_to("circle")
+    os.mkfifo(directory / "sub/fifo")
+    os.mkfifo(directory / "dataset.json")
+    (directory / os.fsdecode(b"\xff")).touch()
+    monkeypatch.chdir(directory)
+    with socket.socket(socket.AF_UNIX) as unix:
+        unix.bind("socket")
+        deliver(settings, record, directory)
+    run = client.runs()["trial-0"]
+    assert client.files(run.info.run_id) == {"sub/last.ckpt": "weights", "best.ckpt": "weights"}
+    assert run.info.status == "FINISHED" and load_job(directory).sent
+    (line,) = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    for name in ("away", "folder", "nothing", "circle", "sub/fifo", "dataset.json", "\\udcff", "socket"):
+        assert f"{name} (" in line
+
+
+def test_value_that_is_refused_is_left_out_alone(
+    settings: Settings, client: TrackingClient, make_job: MakeJob, caplog: pytest.LogCaptureFixture
+) -> None:
+    points = [("score", 0.1, 1, 0), ("score", 0.2, 2, 2**63), ("score", 0.3, 3, -(2**63)), ("a=b", 1.0, 3, 0)]
+    params = {f"p{i}": "v" for i in range(300)} | {"x=y": "refused", "z": "\ud800\0"}
+    record, directory = make_job(0, 0.5, metrics=points, params=params)
+    deliver(settings, record, directory)
+    run = client.runs()["trial-0"]
+    history = client.get_metric_history(run.info.run_id, "score")
+    assert [(m.value, m.step) for m in history] == [(0.1, 0), (0.3, -(2**63))]
+    assert len(run.data.params) == 301 and run.data.params["z"] == "\\ud800\\0"
+    assert all(f"{name} (" in caplog.text for name in ("score", "a=b", "x=y")) and load_job(directory).sent
+
+
+def test_parameter_that_the_job_has_set_otherwise_stays_as_the_job_set_it(
+    settings: Settings, client: TrackingClient, make_job: MakeJob, caplog: pytest.LogCaptureFixture
+) -> None:
+    record, directory = make_job(0, 0.5, params={"x": "1.0", "y": "2"})
+    run_id = client.create_run(settings.experiment_id, tags=record.tags, run_name="trial-0").info.run_id
+    client.log_batch(run_id, params=[Param("x", "1")])
+    deliver(settings, record, directory)
+    run = client.runs()["trial-0"]
+    assert run.data.params == {"x": "1", "y": "2"} and run.info.status == "FINISHED"
+    assert "x (Changing param values is not allowed" in caplog.text
+
+
+def test_dataset_over_the_limits_costs_itself_only(
+    settings: Settings, client: TrackingClient, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise MlflowException("'name' exceeds the maximum length", INVALID_PARAMETER_VALUE)
+
+    monkeypatch.setattr(client, "log_inputs", refuse)
+    record, directory = make_job(0, 0.5)
+    (directory / "dataset.json").write_text(json.dumps({"name": "n" * 600, "digest": "d"}))
+    deliver(settings, record, directory)
+    run = client.runs()["trial-0"]
+    assert run.info.status == "FINISHED" and set(client.files(run.info.run_id)) == {"dataset.json"}
+
+
+def test_run_that_somebody_has_deleted_is_made_anew(
+    settings: Settings, client: TrackingClient, make_job: MakeJob
+) -> None:
+    record, directory = make_job(0, 0.5, params_sent=True)
+    record.run_id = client.create_run(settings.experiment_id, tags=record.tags, run_name="trial-0").info.run_id
+    client.delete_run(record.run_id)
+    deliver(settings, record, directory)
+    (run,) = client.search_runs([settings.experiment_id])
+    assert (run.info.status, run.data.params) == ("FINISHED", {"x": "0"})
+
+
+@pytest.mark.parametrize("error", ["\n", " \t"])
+def test_reason_that_is_blank_is_no_tag(
+    settings: Settings, client: TrackingClient, make_job: MakeJob, error: str
+) -> None:
+    deliver(settings, *make_job(0, status="KILLED", error=error, pruned=True))
+    assert "hydra.status_reason" not in client.runs()["trial-0"].data.tags
+
+
+def test_part_that_fails_for_now_keeps_no_other_from_going_and_is_sent_another_time(
+    settings: Settings, client: TrackingClient, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, directory = make_job(0, status="FAILED", error="ValueError: no", end_time=1)
+    with monkeypatch.context() as full:
+        full.setattr(client, "log_text", lambda *_: (_ for _ in ()).throw(OSError("No space left on device")))
+        with pytest.raises(OSError, match="No space"):
+            deliver(settings, record, directory)
+    assert client.runs()["trial-0"].info.status == "FAILED" and not load_job(directory).sent
+    deliver(settings, load_job(directory), directory)
+    run_id = client.runs()["trial-0"].info.run_id
+    assert load_job(directory).sent and client.files(run_id) == {"traceback.txt": "ValueError: no"}

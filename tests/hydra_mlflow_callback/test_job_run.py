@@ -10,6 +10,7 @@ import mlflow
 import pytest
 from hydra.core.utils import JobReturn
 
+from hydra_plugins.hydra_mlflow_callback._client import connect, open_experiment
 from hydra_plugins.hydra_mlflow_callback._job_run import End, JobRun, end_of, end_of_lost
 from hydra_plugins.hydra_mlflow_callback._record import SearchRecord, load_job
 from hydra_plugins.hydra_mlflow_callback.config import Settings
@@ -134,11 +135,30 @@ def test_numbers_of_the_metrics_file_are_metrics_and_the_result_wins(
     assert (metrics["score"], metrics["loss"], metrics["duration_seconds"] >= 0) == (0.5, 2.0, True)
 
 
-def test_metrics_file_that_is_none_is_warned_of_and_the_job_is_recorded(
-    settings: Settings, search: SearchRecord, client: TrackingClient, sweep_dir: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("moved", [0, 3_600_000])
+def test_result_is_the_latest_value_whatever_was_reported_last_and_whenever(
+    search: SearchRecord, sweep_dir: Path, tmp_path: Path, moved: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """On the real store, which takes the larger of two values of one step and millisecond for the latest."""
+    settings = open_experiment(replace(search.settings, tracking_uri=f"sqlite:///{tmp_path}/mlflow.db"))
+    for number, (reported, result) in enumerate([(0.9, 0.1), (0.1, 0.9)]):
+        monkeypatch.setattr("hydra_plugins.hydra_mlflow_callback._job_run.now", lambda: 1_700_000_000_000)
+        job = JobRun.open(settings, search, job_config(sweep_dir, number))
+        for step, value in ((0, 0.5), (2**63, 0.0), (1, reported)):
+            report(value, step)
+        monkeypatch.setattr("hydra_plugins.hydra_mlflow_callback._job_run.now", lambda: 1_700_000_000_000 - moved)
+        job.close(returned(result))
+        run = connect(settings).get_run(str(job.record.run_id))
+        assert (run.data.metrics["score"], run.info.status) == (result, "FINISHED")
+
+
+@pytest.mark.parametrize("text", ["[0.5", '{"a":' * 100_000 + "1" + "}" * 100_000])
+def test_metrics_file_that_is_none_is_warned_of_and_the_job_is_recorded(
+    settings: Settings, search: SearchRecord, client: TrackingClient, sweep_dir: Path, text: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
     job = JobRun.open(settings, search, job_config(sweep_dir, 1))
-    (sweep_dir / "1/metrics.json").write_text("[0.5")
+    (sweep_dir / "1/metrics.json").write_text(text)
     job.close(returned(0.5))
     assert "is no record of metrics" in caplog.text
     assert client.runs()["trial-1"].info.status == "FINISHED"

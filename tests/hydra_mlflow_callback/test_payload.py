@@ -47,7 +47,8 @@ def test_password_in_a_url_is_masked() -> None:
 
 
 def test_numbers_of_a_metrics_file_are_found_and_the_rest_left() -> None:
-    text = '{"accuracy": 0.5, "per_class": {"a": 1, "b": 2}, "name": "rf", "bad": NaN, "none": null, "huge": Infinity}'
+    text = '{"accuracy": 0.5, "per_class": {"a": 1, "b": 2}, "name": "rf", "bad": NaN, "none": null, "huge": Infinity'
+    text += f', "of 401 digits": 1{"0" * 400}}}'
     assert payload.numbers_in(text) == {"accuracy": 0.5, "per_class.a": 1.0, "per_class.b": 2.0}
 
 

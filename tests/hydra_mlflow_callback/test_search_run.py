@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -250,6 +251,109 @@ def test_late_delivery_to_a_server_that_is_still_away_ends_with_one_message(
     client.is_away = True
     with pytest.raises(SystemExit, match="Nothing is lost"):
         main([str(sweep_dir)])
+
+
+def test_record_that_can_not_be_read_costs_its_own_job_only_and_is_said_once(
+    begin: Begin, client: TrackingClient, make_job: MakeJob, sweep_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    search = begin()
+    for number in range(3):
+        make_job(number, 0.5, parent_run_id=search.run_id)
+    (sweep_dir / "1/.mlflow_run.json").write_text('{"name": ')
+    stray = run_of(client, search, 1, "k")
+    close_search(search, sweep_dir, "FINISHED")
+    close_search(search, sweep_dir, "FINISHED")
+    assert {name: run.info.status for name, run in client.runs().items()} == {
+        "search": "FINISHED", "trial-0": "FINISHED", "trial-1": "KILLED", "trial-2": "FINISHED",
+    }  # fmt: skip
+    assert client.get_run(stray).info.status == "KILLED" and caplog.text.count("can't be read") == 1
+
+
+def test_record_that_fails_for_now_keeps_no_other_and_not_the_parent_from_their_end(
+    begin: Begin, client: TrackingClient, make_job: MakeJob, sweep_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = begin()
+    make_job(0, status="FAILED", error="no", end_time=1, parent_run_id=search.run_id)
+    make_job(1, 0.5, parent_run_id=search.run_id)
+    with monkeypatch.context() as full:
+        full.setattr(client, "log_text", lambda *_: (_ for _ in ()).throw(OSError("No space left on device")))
+        with pytest.raises(Undelivered, match=r"did not take everything: .* 1 of 2 jobs .*No space left"):
+            close_search(search, sweep_dir, "FINISHED")
+    expected = {"search": "FINISHED", "trial-0": "FAILED", "trial-1": "FINISHED"}
+    assert {name: run.info.status for name, run in client.runs().items()} == expected
+    main([str(sweep_dir)])
+    assert client.files(client.runs()["trial-0"].info.run_id) == {"traceback.txt": "no"}
+
+
+@pytest.mark.parametrize("deleted", ["parent", "all", "for good", "experiment"])
+def test_parent_that_somebody_has_deleted_is_made_anew_with_all_its_jobs(
+    begin: Begin, client: TrackingClient, make_job: MakeJob, sweep_dir: Path, settings: Settings, deleted: str
+) -> None:
+    search = begin()
+    for number in range(2):
+        make_job(number, 0.5 + number, parent_run_id=search.run_id)
+    close_search(search, sweep_dir, "FINISHED")
+    make_job(2, 0.25, parent_run_id=search.run_id)
+    doomed = {"parent": [search.run_id], "all": list(client.dump())}.get(deleted, [])
+    for run_id in doomed:
+        client.delete_run(run_id)
+    client.forget_runs() if deleted == "for good" else None
+    client.delete_experiment(settings.experiment_id) if deleted == "experiment" else None
+    for _ in range(2):
+        main([str(sweep_dir)])
+    search = load_search(sweep_dir)
+    living = client.search_runs([search.settings.experiment_id])
+    assert {run.info.run_name: run.info.status for run in living} == {
+        "search": "FINISHED", "trial-0": "FINISHED", "trial-1": "FINISHED", "trial-2": "FINISHED",
+    }  # fmt: skip
+    assert len(living) == 4
+    below = {run.data.tags["mlflow.parentRunId"] for run in living if run.info.run_name != "search"}
+    assert below == {search.run_id}
+    (best,) = [run for run in living if run.info.run_name == "trial-1"]
+    assert client.get_run(search.run_id).data.tags["best.run_id"] == best.info.run_id
+    in_its_place = deleted != "experiment"
+    assert (search.settings.experiment_id == settings.experiment_id) is in_its_place
+    if not in_its_place:
+        assert client.get_experiment_by_name("e-2") is not None
+
+
+def test_search_goes_on_under_a_new_parent_with_its_old_jobs_where_the_old_one_was_deleted(
+    begin: Begin, client: TrackingClient, make_job: MakeJob, sweep_dir: Path
+) -> None:
+    search = begin()
+    make_job(0, 0.5, parent_run_id=search.run_id)
+    close_search(search, sweep_dir, "FINISHED")
+    client.delete_run(search.run_id)
+    search = begin()
+    make_job(1, 0.25, parent_run_id=search.run_id)
+    close_search(search, sweep_dir, "FINISHED")
+    parent = client.get_run(search.run_id).data
+    assert (parent.tags["jobs.finished"], parent.metrics["best_value"]) == ("2", 0.5)
+
+
+def test_second_run_of_one_job_that_a_lost_answer_has_made_goes(
+    begin: Begin, client: TrackingClient, make_job: MakeJob, sweep_dir: Path
+) -> None:
+    search = begin()
+    record, directory = make_job(0, 0.5, parent_run_id=search.run_id)
+    record.run_id = run_of(client, search, 0, record.key)
+    record.artifact_uri = client.get_run(record.run_id).info.artifact_uri
+    record.save(directory)
+    second = run_of(client, search, 0, record.key)
+    close_search(search, sweep_dir, "FINISHED")
+    assert client.get_run(second).info.lifecycle_stage == "deleted"
+    assert client.get_run(record.run_id).info.status == "FINISHED"
+
+
+def test_files_of_the_sweep_that_can_not_travel_keep_nothing_from_the_parent(
+    begin: Begin, client: TrackingClient, sweep_dir: Path
+) -> None:
+    search = begin()
+    os.mkfifo(sweep_dir / "summary.md")
+    (sweep_dir / "link").symlink_to("absent")
+    (sweep_dir / "best.txt").write_text("x=1")
+    close_search(search, sweep_dir, "FINISHED")
+    assert set(client.files(search.run_id)) == {"best.txt", "best_trial.txt"}
 
 
 def test_curve_of_a_running_search_shows_settled_jobs_once(

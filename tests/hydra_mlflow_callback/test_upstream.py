@@ -4,7 +4,7 @@ import mlflow
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
 
-from hydra_plugins.hydra_mlflow_callback._upstream import leave_active_runs, result_of
+from hydra_plugins.hydra_mlflow_callback._upstream import leave_active_runs, nesting_by_default, result_of
 from tests.tracking_client import TrackingClient
 
 from .conftest import returned
@@ -23,8 +23,20 @@ def test_run_that_is_left_stays_running_and_the_server_is_not_asked(client: Trac
     run_id = mlflow.start_run(experiment_id=client.create_experiment("e")).info.run_id
     mlflow.start_run(experiment_id="1", nested=True)
     before = client.n_calls
-    leave_active_runs()
+    assert leave_active_runs()[0] == run_id
     assert (mlflow.active_run(), client.n_calls) == (None, before)
     assert client.get_run(run_id).info.status == "RUNNING"
     mlflow.start_run(experiment_id="1")  # refused while another one is active
+    mlflow.end_run()
+
+
+def test_run_that_is_started_plainly_is_refused_beside_another_one_but_where_nesting_is_the_default(
+    client: TrackingClient,
+) -> None:
+    start_run = mlflow.start_run  # as `from mlflow import start_run` at the top of a module
+    outer = mlflow.start_run(experiment_id=client.create_experiment("e"))
+    with nesting_by_default(), start_run(experiment_id="1") as inner:
+        assert inner.data.tags["mlflow.parentRunId"] == outer.info.run_id
+    with pytest.raises(Exception, match="already active"):
+        start_run(experiment_id="1")
     mlflow.end_run()

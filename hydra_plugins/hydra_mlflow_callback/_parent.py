@@ -1,0 +1,60 @@
+"""The parent run in MLflow: the one that is known, the one of the search's key, or a new one if it was deleted."""
+
+import dataclasses
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ._client import living_experiment
+from ._payload import clean_tags
+from ._reach import is_gone, made_once
+from ._record import SearchRecord, records_below
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+log = logging.getLogger(__name__)
+
+SEARCH_KEY = "hydra.search.key"
+
+
+def parent_of(client: "MlflowClient", search: SearchRecord, directory: Path) -> SearchRecord:
+    """Return the search with the id of a run that is there. The jobs of a run that was deleted go with the new one."""
+    if search.run_id and not is_gone(client, search.run_id):
+        return search
+    before = search
+    if before.run_id:
+        search = dataclasses.replace(search, settings=living_experiment(client, search.settings))
+    run = _find(client, search) or made_once(lambda: _find(client, search), lambda: _make(client, search))
+    search = dataclasses.replace(search, run_id=str(run.info.run_id))
+    if before.run_id:
+        log.warning("The run of the search was deleted in MLflow; it is made anew: %s", search.run_id)
+        _lead_jobs(client, before, search, directory)
+    search.save(directory)
+    return search
+
+
+def _find(client: "MlflowClient", search: SearchRecord) -> "Run | None":
+    found = client.search_runs([search.settings.experiment_id], f"tags.`{SEARCH_KEY}` = '{search.key}'", max_results=1)
+    return found[0] if found else None
+
+
+def _make(client: "MlflowClient", search: SearchRecord) -> "Run":
+    tags = clean_tags(search.tags | {SEARCH_KEY: search.key})
+    return client.create_run(search.settings.experiment_id, tags=tags, run_name=search.settings.run_name)
+
+
+def _lead_jobs(client: "MlflowClient", before: SearchRecord, after: SearchRecord, directory: Path) -> None:
+    """Hang the jobs' runs below the new parent; those that were deleted with the old one are to be delivered again.
+
+    Saved job by job before the search is: one that was not reached is found under the old parent by the next delivery.
+    """
+    same_place = before.settings.experiment_id == after.settings.experiment_id
+    for path, record in records_below(directory, before.run_id):
+        if record.run_id and same_place and not is_gone(client, record.run_id):
+            client.set_tag(record.run_id, "mlflow.parentRunId", after.run_id)
+        else:
+            record.run_id, record.params_sent, record.sent = None, False, False
+        record.parent_run_id = record.tags["mlflow.parentRunId"] = after.run_id
+        record.save(path)

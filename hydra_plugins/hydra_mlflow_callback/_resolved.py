@@ -1,0 +1,55 @@
+"""What a job is given: its configuration with every interpolation resolved that can be."""
+
+import logging
+from functools import cache
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from hydra_plugins.hydra_search.errors import one_line
+from hydra_plugins.hydra_search.urls import masked
+
+log = logging.getLogger(__name__)
+
+
+def task_config(config: DictConfig) -> dict[str, object]:
+    """Return what the job is given, resolved, without Hydra's own node; what can't be resolved stays as it is written.
+
+    Resolved in place: in a copy, `${now:...}` would be another time than in the name of the job's directory.
+    """
+    keys = [key for key in config if key != "hydra" and not OmegaConf.is_missing(config, key)]
+    return {str(key): _child(config, key, str(key)) for key in keys}
+
+
+def _child(parent: object, key: object, name: str) -> object:
+    """Return an item of a container, plain. One that can't be resolved is said, and costs its siblings nothing."""
+    try:
+        return _plain(parent[key], name)  # type: ignore[index]  # a DictConfig or a ListConfig
+    except Exception as error:  # whatever a resolver raises
+        written = OmegaConf.to_container(parent, resolve=False)[key]  # type: ignore[call-overload,index]
+        if written != "???":
+            _say_unresolved(name, one_line(error))
+        return written
+
+
+def _plain(value: object, name: str) -> object:
+    if not OmegaConf.is_config(value):
+        return value
+    try:
+        return OmegaConf.to_container(value, resolve=True)
+    except Exception:  # whatever a resolver raises: then item by item
+        if isinstance(value, DictConfig):
+            return {key: _child(value, key, f"{name}.{key!s}") for key in value}
+        return [_child(value, i, f"{name}.{i}") for i in range(len(value))]  # type: ignore[arg-type]  # a ListConfig
+
+
+@cache  # once in a process, not in each of its jobs
+def _say_unresolved(name: str, reason: str) -> None:
+    log.warning("%s has no value and is recorded as it is written: %s", name, reason)
+
+
+def save_resolved_config(resolved: dict[str, object], folder: Path) -> None:
+    """Write the configuration with every interpolation resolved; Hydra's own config.yaml keeps them."""
+    folder.mkdir(exist_ok=True)
+    text = masked(OmegaConf.to_yaml(OmegaConf.create(resolved)))  # it may have come from the environment
+    (folder / "config_resolved.yaml").write_text(text, encoding="utf-8", errors="backslashreplace")
