@@ -6,17 +6,20 @@ import logging
 import os
 import re
 import shlex
+import shutil
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from hydra_plugins.hydra_search.errors import SearchError, bad_input
+from hydra_plugins.hydra_search.errors import BadInput, SearchError, bad_input
 from hydra_plugins.hydra_search.urls import is_dead_loopback, masked, without_user
 
 from ._payload import shorten
@@ -84,10 +87,19 @@ def reaching(settings: Settings) -> Iterator[None]:
         raise
     except Exception as error:  # whatever a database driver or the network raises
         reason = masked(str(error).strip() or type(error).__name__).splitlines()[0]
+        if "mlflow db upgrade" in reason:  # MLflow has no other mark of a database of another version
+            raise _of_another_version(settings) from error
         remedy = "Start the server, correct the URI (also MLFLOW_TRACKING_URI), "
         remedy += f"or set {settings.source('enabled')}=false to record nothing."
         rule = f"can't be used ({shorten(reason, 300)})"
         raise bad_input(settings.named("tracking_uri"), masked(settings.tracking_uri), rule, remedy) from error
+
+
+def _of_another_version(settings: Settings) -> BadInput:
+    uri = masked(settings.tracking_uri)
+    remedy = f"Make a copy of it, then: {mlflow_command()} db upgrade {shlex.quote(uri)}"
+    rule = f"is of another version than the installed MLflow {metadata.version('mlflow')}"
+    return bad_input(settings.named("tracking_uri"), uri, rule, remedy)
 
 
 def absolute_uri(settings: Settings) -> str:
@@ -140,12 +152,20 @@ def _sqlite_file(uri: str) -> Path | None:
     return Path(match[1]) if match else None
 
 
+def mlflow_command() -> str:
+    """Return how this very MLflow is called: by its name only where the shell finds it, in an active environment."""
+    found = shutil.which("mlflow")
+    if found and Path(found).parent == Path(sys.executable).parent:
+        return "mlflow"
+    return f"{shlex.quote(sys.executable.replace(f'{Path.cwd()}/', '', 1))} -m mlflow"
+
+
 def ui_command(settings: Settings) -> str:
     """Return how to look at the runs: the address of a server, or the command that serves a database."""
     if settings.tracking_uri.startswith("http"):
         return f"{without_user(settings.tracking_uri).rstrip('/')}/#/experiments/{settings.experiment_id}"
     here = f"{Path.cwd()}/"
-    return f"mlflow ui --backend-store-uri {shlex.quote(masked(settings.tracking_uri).replace(here, '', 1))}"
+    return f"{mlflow_command()} ui --backend-store-uri {shlex.quote(masked(settings.tracking_uri).replace(here, '', 1))}"
 
 
 def _experiment_id(client: "MlflowClient", settings: Settings) -> str:

@@ -1,5 +1,6 @@
 """The run of one job: opened when the job starts, closed when it ends, whatever happens to the server meanwhile."""
 
+import json
 import logging
 import os
 import traceback
@@ -21,7 +22,7 @@ from hydra_plugins.hydra_trial import listening
 
 from ._client import connect
 from ._delivery import deliver, run_of_key, say_left_out
-from ._model import NoModel
+from ._model import SEARCHED, NoModel
 from ._payload import clean_key, clean_tags, now, numbers_in, params_of
 from ._reach import breaker_of, made_once
 from ._record import JOB_KEY, JobRecord, SearchRecord
@@ -162,7 +163,7 @@ def new_record(
     lines = [secrets.override(line) for line in config.hydra.overrides.task]
     fixed = search.fixed_keys if search is not None and in_search else ()
     record = JobRecord(
-        name=f"trial-{number}" if in_search else settings.run_name,
+        name=f"trial-{number}" if in_search else settings.single_run_name or settings.run_name,
         number=number,
         start_time=now(),
         params=params_of(resolved, settings.exclude_params),
@@ -170,11 +171,19 @@ def new_record(
         overrides=[masked(line) for line in lines if line.partition("=")[0] not in fixed],
         is_masked=bool(secrets.keys),
     )
+    record.params |= searched_groups(record)
     if search is not None and in_search:
+        record.tags[SEARCHED] = json.dumps(record.overrides)
         record.parent_run_id, record.sweep = search.run_id, search.sweep
         record.tags |= search.tags | {"mlflow.parentRunId": search.run_id, "study_name": settings.run_name}
     record.tags[JOB_KEY] = record.key
     return record
+
+
+def searched_groups(record: JobRecord) -> dict[str, str]:
+    """Return the config groups among the overrides as parameters, `model: svm`: MLflow compares runs by parameters."""
+    keys = {clean_key(line.partition("=")[0].lstrip("+")) for line in record.overrides}
+    return {group: option for group, option in record.tags.items() if group in keys}
 
 
 def choices_of(config: "DictConfig", settings: Settings) -> dict[str, str]:

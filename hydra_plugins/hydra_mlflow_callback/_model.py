@@ -1,6 +1,7 @@
 """The model that a job leaves behind, as a model of MLflow's: logged once, and registered if that is wished."""
 
 import io
+import json
 import logging
 import pickle
 from importlib import metadata
@@ -10,14 +11,22 @@ from typing import TYPE_CHECKING, Any
 from hydra_plugins.hydra_search.errors import SearchError
 from hydra_plugins.hydra_search.files import EXAMPLE, MODEL
 
-from ._record import JobRecord
+from ._payload import clean_tags
+from ._reach import made_once
+from ._record import JOB_KEY, JobRecord
 from .config import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
+    from mlflow.entities.model_registry import ModelVersion
     from sklearn.base import BaseEstimator
 
 log = logging.getLogger(__name__)
+
+
+# The tag of a trial's run that holds what the search chose for it, JSON.
+SEARCHED = "hydra.searched"
 
 
 class NoModel(SearchError):
@@ -46,9 +55,15 @@ def log_model(client: "MlflowClient", settings: Settings, record: JobRecord, dir
             )
         if model is None:
             return False
-        model_id = _new_model(model, run_id, directory / EXAMPLE)
+        try:
+            model_id = _new_model(model, run_id, directory / EXAMPLE)
+        except (ValueError, TypeError, AttributeError) as error:  # of the model itself, asked for its prediction
+            if settings.register_model:
+                raise NoModel(f"{settings.named('register_model')}: the model can't be logged ({error})") from error
+            raise
     if settings.register_model:
-        register(client, settings.register_model, run_id, model_id)
+        version = register(client, settings.register_model, run_id, model_id)
+        tell_origin(client, settings, record, version)
     return True
 
 
@@ -137,10 +152,40 @@ class _ModuleNames(pickle.Pickler):
         return NotImplemented
 
 
-def register(client: "MlflowClient", name: str, run_id: str, model_id: str) -> None:
+def register(client: "MlflowClient", name: str, run_id: str, model_id: str) -> "ModelVersion":
     """Make the run's model the next version of the registered model `name`, unless it is a version of it already."""
     import mlflow
 
-    versions = client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'")
-    version = versions[0] if versions else mlflow.register_model(f"models:/{model_id}", name)
+    def find() -> "ModelVersion | None":
+        versions = client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'")
+        return versions[0] if versions else None
+
+    version = find() or made_once(find, lambda: mlflow.register_model(f"models:/{model_id}", name))
     log.info("Use the model: mlflow.sklearn.load_model('models:/%s/%s')", name, version.version)
+    return version
+
+
+def tell_origin(client: "MlflowClient", settings: Settings, record: JobRecord, version: "ModelVersion") -> None:
+    """Link a registered model, and the run that made it, to the trial that the run repeats and to its search."""
+    trial = repeated_trial(client, settings, record)
+    if trial is None:
+        return
+    runs, search = f"#/experiments/{settings.experiment_id}/runs", trial.data.tags["mlflow.parentRunId"]
+    names = {"trial": str(trial.info.run_name), "search": trial.data.tags.get("study_name", search)}
+    for key, value in (names | {"trial.run_id": trial.info.run_id, "search.run_id": search}).items():
+        client.set_tag(str(record.run_id), f"origin.{key}", value)
+        client.set_model_version_tag(version.name, version.version, f"origin.{key}", value)
+    text = f"Repeats [{names['trial']}]({runs}/{trial.info.run_id}) of the search [{names['search']}]({runs}/{search})."
+    client.update_model_version(version.name, version.version, text)
+
+
+def repeated_trial(client: "MlflowClient", settings: Settings, record: JobRecord) -> "Run | None":
+    """Find the trial whose searched overrides the run has, and whose options; the latest of those that say most."""
+    own = {line.lstrip("+") for line in record.overrides}
+    options = {key: value for key, value in clean_tags(record.tags).items() if key != JOB_KEY}
+    found: list[tuple[int, int, Run]] = []
+    for run in client.search_runs([settings.experiment_id], "attributes.status = 'FINISHED'", max_results=5000):
+        searched = {line.lstrip("+") for line in json.loads(run.data.tags.get(SEARCHED, "[]"))}
+        if searched and searched <= own and options.items() <= run.data.tags.items():
+            found.append((len(searched), run.info.start_time, run))
+    return max(found, key=lambda item: item[:2])[2] if found else None

@@ -120,11 +120,12 @@ def close_search(search: SearchRecord, directory: Path, status: str) -> None:
         Undelivered: MLflow can't be reached, or did not take all; calling this again later delivers the rest.
     """
     search = dataclasses.replace(search, status=status)
-    search.save(directory)
-    jobs = _ended_jobs(search, directory)
-    log.info(counted([record for _, record in jobs]))
     client = connect(search.settings)
+    jobs: list[tuple[Path, JobRecord]] = []
     try:
+        search.save(directory)
+        jobs = _ended_jobs(search, directory)
+        log.info(counted([record for _, record in jobs]))
         search, before = parent_of(client, search, directory), search
         jobs = jobs if search.run_id == before.run_id else _ended_jobs(search, directory)
         trouble = _deliver_each(client, search, jobs)

@@ -32,8 +32,8 @@ class Summary:
 
 def summarize(records: Sequence[JobRecord], settings: Settings) -> Summary:
     """Count the jobs, find the best ones (several objectives: the Pareto front), and describe them."""
-    counts, line = Counter(record.status for record in records), counted(records)
-    tags = {f"jobs.{status.lower()}": str(counts[status]) for status in ("FINISHED", "FAILED", "KILLED")}
+    counts, line = ended(records), counted(records)
+    tags = {f"jobs.{status.lower()}": str(counts[status]) for status in ("FINISHED", "PRUNED", "FAILED", "KILLED")}
     metrics = {f"jobs_{status.lower()}": float(counts[status]) for status in counts}
     params: dict[str, str] = {}
     best = ranked(records, settings.directions)
@@ -52,11 +52,16 @@ def summarize(records: Sequence[JobRecord], settings: Settings) -> Summary:
     return Summary(metrics, params, tags, "\n".join(text) + "\n", about, links(best[:LINKS], settings))
 
 
+def ended(records: Sequence[JobRecord]) -> Counter[str]:
+    """Return how many jobs ended how. MLflow has no status for a pruned one and shows KILLED, with a tag."""
+    return Counter("PRUNED" if record.pruned else record.status for record in records)
+
+
 def counted(records: Sequence[JobRecord]) -> str:
     """Return the line that says how many jobs ended how."""
-    counts, pruned = Counter(record.status for record in records), sum(record.pruned for record in records)
-    killed = f"{counts['KILLED']} killed" + (f" ({pruned} of them pruned)" if pruned else "")
-    return f"Jobs: {counts['FINISHED']} finished, {counts['FAILED']} failed, {killed}"
+    counts = ended(records)
+    cut_short = f", {counts['PRUNED']} pruned" if counts["PRUNED"] else ""
+    return f"Jobs: {counts['FINISHED']} finished{cut_short}, {counts['FAILED']} failed, {counts['KILLED']} killed"
 
 
 def ranked(records: Sequence[JobRecord], directions: Sequence[str]) -> list[JobRecord]:

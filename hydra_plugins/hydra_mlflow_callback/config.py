@@ -29,8 +29,11 @@ class MLflowCallbackConf:
     # Made if it is not there yet
     experiment_name: str = "${oc.env:MLFLOW_EXPERIMENT_NAME,${hydra.job.name}}"
 
-    # Name of the parent run; in a single run, of the run
+    # Name of the parent run of a search
     run_name: str = "${hydra.job.name}-${now:%Y-%m-%d_%H-%M-%S}"
+
+    # Name of the run of a single job, which is no search. null: as `run_name`
+    single_run_name: str | None = "${hydra.job.name}-single-${now:%Y-%m-%d_%H-%M-%S}"
 
     # What the job returns: a name, or a list of names for several objectives. null: "value"
     metric: Any = None
@@ -52,7 +55,8 @@ class MLflowCallbackConf:
     # input_example.parquet (features only) as its example and for its signature
     log_model: bool = True
 
-    # Name in the model registry under which a single run's model becomes the next version. null: not registered
+    # Name in the model registry under which a single run's model becomes the next version, with a link to the trial
+    # that the run repeats. null: not registered
     register_model: str | None = None
 
     # Tags of the parent and of every nested run
@@ -84,6 +88,7 @@ class Settings:
     log_artifacts: bool = True
     log_model: bool = True
     register_model: str | None = None
+    single_run_name: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     experiment_id: str = ""
     # an option -> the name under which the user sets it; see `named`

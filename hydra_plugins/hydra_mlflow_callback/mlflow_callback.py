@@ -109,14 +109,11 @@ class MLflowCallback(Callback):
         if self._live:
             self._live.close()
         if self.search:
-            from ._search_run import Undelivered, close_search
-
-            try:
-                close_search(self.search, self._directory, status_after(error))
-            except Undelivered as undelivered:
-                if error is None:
-                    raise SystemExit(str(undelivered)) from None
-                log.error(str(undelivered))  # and the search's own error decides the exit status
+            missing = _what_is_missing(self.search, self._directory, status_after(error))
+            if missing and error is None:
+                raise SystemExit(missing)
+            if missing:
+                log.error(missing)  # and the search's own error decides the exit status
 
 
 @contextmanager
@@ -126,6 +123,19 @@ def _one_message() -> Iterator[None]:
         yield
     except SearchError as error:
         raise SystemExit(str(error)) from None
+
+
+def _what_is_missing(search: "SearchRecord", directory: Path, status: str) -> str:
+    """Close the search; return what to say if MLflow lacks some of it. Hydra would make a warning of an error."""
+    from ._search_run import close_search
+
+    try:
+        close_search(search, directory, status)
+    except SearchError as error:
+        return str(error)
+    except Exception as error:  # a disk that is full, a folder that is gone
+        return f"The search is not recorded to its end ({type(error).__name__}: {error})."
+    return ""
 
 
 def status_after(error: BaseException | None) -> str:

@@ -154,6 +154,43 @@ def test_search_that_can_not_be_delivered_ends_with_status_1_unless_it_has_an_er
     assert "Nothing is lost" in caplog.text
 
 
+def test_end_that_fails_leaves_no_parent_running_and_no_status_0(
+    client: TrackingClient, sweep_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    callback = start(sweep_dir, search=True)
+
+    def fail(*_: object) -> None:
+        raise RecursionError("what nobody has thought of")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("hydra_plugins.hydra_mlflow_callback._search_run.summarize", fail)
+        with pytest.raises(SystemExit, match=r"did not take everything: .*what nobody has thought of"):
+            callback.on_multirun_end(job_config(sweep_dir))
+    assert client.runs()["search"].info.status == "FINISHED"
+    monkeypatch.setattr("hydra_plugins.hydra_mlflow_callback._search_run.connect", fail)
+    with pytest.raises(SystemExit, match=r"not recorded to its end .*what nobody has thought of"):
+        callback.on_multirun_end(job_config(sweep_dir))
+
+
+def test_job_that_changes_the_directory_loses_no_record(
+    client: TrackingClient, sweep_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(sweep_dir.parent)
+    callback = start(Path("sweep"), search=True)
+    callback.on_job_start(job_config(sweep_dir))
+    monkeypatch.chdir("/")
+    callback.on_job_end(job_config(sweep_dir), returned(0.5))
+    callback.on_multirun_end(job_config(Path(sweep_dir.name)))
+    assert client.runs()["search"].data.tags["jobs.finished"] == "1"
+
+
+def test_single_run_is_not_named_like_a_search(client: TrackingClient, sweep_dir: Path) -> None:
+    callback = start(sweep_dir, single_run_name="alone")
+    callback.on_job_start(job_config(sweep_dir, search=False))
+    callback.on_job_end(job_config(sweep_dir, search=False), returned(0.5))
+    assert set(client.runs()) == {"alone"}
+
+
 def test_callback_is_one_that_a_worker_asks() -> None:
     assert isinstance(MLflowCallback(**OPTIONS), ChecksWorker)
 

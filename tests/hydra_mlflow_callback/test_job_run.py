@@ -46,6 +46,51 @@ def test_job_of_a_search_is_a_nested_run_and_the_active_one_until_it_ends(
     assert (record.sweep, record.owner) == (ELSEWHERE, Owner.me())
 
 
+def test_searched_config_group_is_a_parameter_and_a_fixed_one_a_tag_only(
+    settings: Settings, search: SearchRecord, client: TrackingClient, sweep_dir: Path
+) -> None:
+    config = job_config(sweep_dir, 3, x=0.5)
+    config.hydra.overrides.task += ["+model=svm", "y=plain", "db@a.b=mysql"]
+    config.hydra.runtime.choices |= {"model": "svm", "y": "plain", "db@a.b": "mysql"}
+    JobRun.open(settings, search, config).close(returned(0.5))
+    run = client.runs()["trial-3"]
+    assert run.data.params == {"x": "0.5", "model": "svm", "db_a.b": "mysql"}
+    assert {"model": "svm", "y": "plain", "kind": "plain"}.items() <= run.data.tags.items()
+
+
+def test_interpolation_that_can_not_be_resolved_costs_itself_only_and_is_said_once(
+    settings: Settings, search: SearchRecord, client: TrackingClient, sweep_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    values = {
+        "x": 0.5, "a": "${absent}", "deep": {"list": [1, "${oc.env:NOBODY_HAS_SET_THIS}"], "b": "${x}", "m": "???"},
+        "all": "${deep}", "circle": "${circle}", 7: "seven",
+    }  # fmt: skip
+    for number in (0, 1):
+        JobRun.open(settings, search, job_config(sweep_dir, number) | values).close(returned(0.5))
+    run = client.runs()["trial-1"]
+    expected = {"x": "0.5", "a": "${absent}", "deep.b": "0.5", "deep.m": "???", "circle": "${circle}", "7": "seven"}
+    assert expected.items() <= run.data.params.items() and run.info.status == "FINISHED"
+    assert run.data.params["deep.list"] == "[1, '${oc.env:NOBODY_HAS_SET_THIS}']"
+    assert "b: 0.5" in (sweep_dir / "1/.hydra/config_resolved.yaml").read_text()
+    assert caplog.text.count("a has no value and is recorded as it is written") == 1
+
+
+def test_run_that_the_job_starts_is_nested_below_its_own_and_ends_with_it(
+    settings: Settings, search: SearchRecord, client: TrackingClient, sweep_dir: Path
+) -> None:
+    job = JobRun.open(settings, search, job_config(sweep_dir, 1, x=0.5))
+    with mlflow.start_run(experiment_id="1", run_name="inner") as inner:
+        assert mlflow.active_run() is inner
+    active = mlflow.active_run()
+    assert active is not None and active.info.run_id == job.record.run_id
+    mlflow.start_run(experiment_id="1", run_name="left open")
+    job.close(returned(RuntimeError("broke")))
+    runs = client.runs()
+    status = {name: run.info.status for name, run in runs.items()}
+    assert status == {"trial-1": "FAILED", "inner": "FINISHED", "left open": "FAILED"}
+    assert runs["inner"].data.tags["mlflow.parentRunId"] == runs["trial-1"].info.run_id
+
+
 def test_single_job_is_a_run_of_its_own_with_all_its_overrides(
     settings: Settings, client: TrackingClient, sweep_dir: Path
 ) -> None:

@@ -51,3 +51,11 @@ def test_search_without_a_single_job_is_summarized_too() -> None:
     summary = summarize([], settings("maximize"))
     assert summary.metrics == {}
     assert summary.text == "Jobs: 0 finished, 0 failed, 0 killed\n"
+
+
+def test_pruned_job_is_not_said_to_be_killed() -> None:
+    jobs = [job(0, 0.5), job(1, status="KILLED"), job(2, status="KILLED"), job(3, status="FAILED")]
+    jobs[1].pruned = True
+    summary = summarize(jobs, settings("maximize"))
+    assert summary.text.splitlines()[0] == "Jobs: 1 finished, 1 pruned, 1 failed, 1 killed"
+    assert [summary.tags[f"jobs.{name}"] for name in ("finished", "pruned", "failed", "killed")] == ["1"] * 4
