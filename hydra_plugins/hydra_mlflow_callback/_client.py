@@ -165,7 +165,9 @@ def ui_command(settings: Settings) -> str:
     if settings.tracking_uri.startswith("http"):
         return f"{without_user(settings.tracking_uri).rstrip('/')}/#/experiments/{settings.experiment_id}"
     here = f"{Path.cwd()}/"
-    return f"{mlflow_command()} ui --backend-store-uri {shlex.quote(masked(settings.tracking_uri).replace(here, '', 1))}"
+    return (
+        f"{mlflow_command()} ui --backend-store-uri {shlex.quote(masked(settings.tracking_uri).replace(here, '', 1))}"
+    )
 
 
 def _experiment_id(client: "MlflowClient", settings: Settings) -> str:

@@ -26,7 +26,7 @@ from ._model import SEARCHED, NoModel
 from ._payload import clean_key, clean_tags, now, numbers_in, params_of
 from ._reach import breaker_of, made_once
 from ._record import JOB_KEY, JobRecord, SearchRecord
-from ._resolved import save_resolved_config, task_config
+from ._resolved import choices_of, save_resolved_config, task_config
 from ._upstream import leave_active_runs, nesting_by_default, result_of
 from ._values import INT64, log_values
 from .config import Settings
@@ -184,13 +184,6 @@ def searched_groups(record: JobRecord) -> dict[str, str]:
     """Return the config groups among the overrides as parameters, `model: svm`: MLflow compares runs by parameters."""
     keys = {clean_key(line.partition("=")[0].lstrip("+")) for line in record.overrides}
     return {group: option for group, option in record.tags.items() if group in keys}
-
-
-def choices_of(config: "DictConfig", settings: Settings) -> dict[str, str]:
-    """Return what the job took from each config group, `model: svm`, as tags: its parent does not have them."""
-    chosen = {str(group): option for group, option in config.hydra.runtime.choices.items() if option is not None}
-    left_out = tuple(group for group in chosen if group.startswith("hydra/") or group in settings.exclude_params)
-    return {clean_key(group): str(option) for group, option in chosen.items() if group not in left_out}
 
 
 class End(NamedTuple):

@@ -9,6 +9,9 @@ from omegaconf import DictConfig, OmegaConf
 from hydra_plugins.hydra_search.errors import one_line
 from hydra_plugins.hydra_search.urls import masked
 
+from ._payload import clean_key
+from .config import Settings
+
 log = logging.getLogger(__name__)
 
 
@@ -53,3 +56,10 @@ def save_resolved_config(resolved: dict[str, object], folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     text = masked(OmegaConf.to_yaml(OmegaConf.create(resolved)))  # it may have come from the environment
     (folder / "config_resolved.yaml").write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def choices_of(config: DictConfig, settings: Settings) -> dict[str, str]:
+    """Return what the job took from each config group, `model: svm`, as tags: its parent does not have them."""
+    chosen = {str(group): option for group, option in config.hydra.runtime.choices.items() if option is not None}
+    left_out = tuple(group for group in chosen if group.startswith("hydra/") or group in settings.exclude_params)
+    return {clean_key(group): str(option) for group, option in chosen.items() if group not in left_out}
