@@ -19,7 +19,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import execution_whitelist, instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from hydra_plugins.hydra_trial import muted, report
+from hydra_plugins.hydra_trial import muted, report, set_user_attr
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,6 +78,9 @@ def main(cfg: DictConfig) -> float | tuple[float, ...]:
         if by_fold:
             report(mean_metrics(scores, names)[names[0]], step)
 
+    if text := warning_of(predictions):
+        log.warning("%s.", text.capitalize())
+        set_user_attr("warning", text)  # the report's advice repeats it
     metrics = mean_metrics(scores, names)
     write_results(output_dir, metrics, predictions)
     write_json(output_dir / "dataset.json", describe_dataset(cfg, features, target))
@@ -277,6 +280,12 @@ def score(predicted: "pd.DataFrame", classes: "np.ndarray[Any, Any]") -> dict[st
     if probabilities.size:
         values["log_loss"] = metrics.log_loss(truth, probabilities, labels=classes)
     return {name: float(value) for name, value in values.items()}
+
+
+def warning_of(predictions: "list[pd.DataFrame]") -> str:
+    """Say that every prediction is the same class, however good the metric looks; empty where they differ."""
+    classes = {label for table in predictions for label in table["prediction"].unique()}
+    return f"every prediction is the majority class, {classes.pop()}" if len(classes) == 1 else ""
 
 
 def mean_metrics(scores: list[dict[str, float]], required: list[str]) -> dict[str, float]:

@@ -3,6 +3,7 @@
 python -m hydra_plugins.hydra_mlflow_callback SWEEP_DIRECTORY
 """
 
+import argparse
 import logging
 import sys
 from pathlib import Path
@@ -14,16 +15,17 @@ def main(arguments: list[str]) -> None:
     from ._search_run import Undelivered, close_search
 
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    if len(arguments) != 1:
-        raise SystemExit("usage: python -m hydra_plugins.hydra_mlflow_callback SWEEP_DIRECTORY")
-    directory = Path(arguments[0]).absolute()
+    parser = argparse.ArgumentParser(prog="python -m hydra_plugins.hydra_mlflow_callback", description=main.__doc__)
+    parser.add_argument("directory", help="the sweep directory")
+    given: str = parser.parse_args(arguments).directory
+    directory = Path(given).absolute()
     try:
         search = load_search(directory)
     except FileNotFoundError:
-        text = f"{arguments[0]!r} holds no recorded search; name a sweep directory"
+        text = f"{given!r} holds no recorded search; name a sweep directory"
         raise SystemExit(text) from None
     if search.status == "RUNNING":
-        raise SystemExit(f"the search in {arguments[0]!r} has not ended; its own end delivers the records")
+        raise SystemExit(f"the search in {given!r} has not ended; its own end delivers the records")
     try:
         close_search(search, directory, search.status)
     except Undelivered as undelivered:

@@ -22,6 +22,8 @@ EXHAUSTED = "exhausted"  # which sweep's sampler had nothing more to try when th
 JOB_DIR = "job_dir"  # the job's directory in the sweep's, if that is not the trial's number
 
 OF_QUEUE = frozenset((QUEUED, RETRY_OF, RETRIES))  # what a trial has from the queue
+WARNING = "warning"  # what a job says of its own result: a text, which the report's advice repeats
+
 # What a job may not write about its trial.
 RESERVED = frozenset((WORKER, BEAT, LOST, ERROR, EXHAUSTED, JOB_DIR)) | OF_QUEUE
 

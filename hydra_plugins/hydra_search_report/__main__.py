@@ -26,13 +26,16 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     try:
         facts = SearchFacts.load(options.directory)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         parser.error(f"{str(options.directory)!r} holds no recorded search; name the directory of a sweep")
     try:
         trials = read_trials(facts, options.directory, options.storage)
     except LookupError as error:
         parser.error(str(error))
-    write_report(facts, trials, options.directory, status_of(facts, trials))
+    try:
+        write_report(facts, trials, options.directory, status_of(facts, trials))
+    except OSError as error:
+        parser.exit(1, f"the report can't be written: {error}\n")
     print(options.directory / REPORT)  # noqa: T201  # what was asked for
 
 

@@ -7,13 +7,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
+from hydra_plugins.hydra_search.errors import one_line
 from hydra_plugins.hydra_search.grammar import as_written, override_text
-from hydra_plugins.hydra_search.trials import INTERRUPTED, MAXIMIZE, SWEEPER, WORKER, best_trials, finished, reason_of
+from hydra_plugins.hydra_search.trials import (
+    INTERRUPTED,
+    MAXIMIZE,
+    SWEEPER,
+    WARNING,
+    WORKER,
+    best_trials,
+    finished,
+    reason_of,
+)
 
 from ._facts import SearchFacts, SpaceRow
+from ._ranges import place_in, wider
 from ._separation import makes_no_difference
 from ._trials import branch_text, last_moment, space_rows, worker_of
 
@@ -28,6 +38,9 @@ ENOUGH_ROUNDS = 3  # the end of a search, where some wait for the last trial, is
 FEW_SECONDS = 10.0
 MANY_FAILURES, SHARE_OF_FAILURES = 3, 0.1
 SHARE_OF_EQUALS = 0.5
+# What a metric is worth when every prediction is the same; balanced accuracy: one by the number of classes.
+OF_CONSTANT = {"roc_auc": 0.5, "matthews_corrcoef": 0.0, "cohen_kappa": 0.0}
+MOST_CLASSES = 1000
 
 
 @dataclass(frozen=True)
@@ -45,6 +58,8 @@ def advise(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> list[Advice]:
     return list(
         chain(
             _failures(trials),
+            _warnings(facts, trials),
+            _constant(facts, trials),
             _equals(facts, trials),
             _unreported(facts, trials),
             _edges(facts, trials, rows),
@@ -65,12 +80,12 @@ def _edges(facts: SearchFacts, trials: Sequence[FrozenTrial], rows: Sequence[Spa
         if row.name not in best.params or len(peers) < ENOUGH_FOR_EDGE:
             continue
         value, distribution = best.params[row.name], best.distributions[row.name]
-        place = _place_in(value, distribution)
+        place = place_in(value, distribution)
         widened = None if place is None else wider(distribution, upper=place > 0.5)
         if place is None or widened is None or min(place, 1 - place) > EDGE:
             continue
         upper = place > 0.5
-        places = [_place_in(trial.params[row.name], distribution) for trial in peers[:5]]
+        places = [place_in(trial.params[row.name], distribution) for trial in peers[:5]]
         near = sum(p is not None and (p > 0.9 if upper else p < 0.1) for p in places)
         if near < LEAST_NEAR_EDGE:
             continue
@@ -80,47 +95,6 @@ def _edges(facts: SearchFacts, trials: Sequence[FrozenTrial], rows: Sequence[Spa
             f"edge {edge:.4g} of its range, and {near} of the {len(places)} best trials are in that outer tenth."
         )
         yield Advice("edge", text, f"'{row.key}={widened}'" if _stands_once(row, rows) else "")
-
-
-def _place_in(value: object, distribution: BaseDistribution) -> float | None:
-    """Return where a number stands in its range, 0 to 1 on its own scale; None where an edge says nothing."""
-    if not isinstance(distribution, (IntDistribution, FloatDistribution)) or not isinstance(value, (int, float)):
-        return None
-    low, high = float(distribution.low), float(distribution.high)
-    if distribution.step and (high - low) / distribution.step < 4:  # of a few values, one is at an edge by chance
-        return None
-    if high <= low:
-        return None
-    if distribution.log:
-        return math.log(value / low) / math.log(high / low)
-    return (value - low) / (high - low)
-
-
-def wider(distribution: BaseDistribution, *, upper: bool) -> str | None:
-    """Return a wider range in Hydra's sweep grammar; None if the edge is most likely a natural one."""
-    if not isinstance(distribution, (IntDistribution, FloatDistribution)):
-        return None
-    low, high = float(distribution.low), float(distribution.high)
-    whole = isinstance(distribution, IntDistribution)
-    # nothing below 0 or above 1 of a fraction; an int of 1 is a least count
-    if (upper and high == 1 and low >= 0) or (not upper and (low == 0 or (whole and low == 1))):
-        return None
-    if upper:
-        high = high * 10 if distribution.log else high + (high - low)
-    elif low > 0:
-        low = low / 10 if distribution.log else low / 2
-    else:
-        low -= high - low
-    if whole:
-        low, high = max(math.floor(low), 1 if distribution.low >= 1 else math.floor(low)), math.ceil(high)
-    interval = f"interval({_number_text(low, whole=whole)}, {_number_text(high, whole=whole)})"
-    scaled = f"tag(log, {interval})" if distribution.log else interval
-    return f"int({scaled})" if whole else scaled
-
-
-def _number_text(number: float, *, whole: bool) -> str:
-    """Write a bound: three digits are enough for a range."""
-    return str(int(number)) if whole else repr(float(f"{number:.3g}"))
 
 
 def _unimportant(facts: SearchFacts, trials: Sequence[FrozenTrial], rows: Sequence[SpaceRow]) -> Iterator[Advice]:
@@ -184,6 +158,35 @@ def _failures(trials: Sequence[FrozenTrial]) -> Iterator[Advice]:
             shown = line if len(line) <= 200 else f"{line[:197]}..."
             text = f"{count} of {len(ended)} trials failed for the same reason, trial {example} first: {shown}"
             yield Advice("failures", text)
+
+
+def _warnings(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> Iterator[Advice]:
+    """Yield what jobs say against their own results, if many do or the best one does."""
+    done = finished(trials)
+    best = {trial.number for trial in best_trials(trials, facts.directions)[:1]}
+    texts = Counter(str(trial.user_attrs[WARNING]) for trial in done if trial.user_attrs.get(WARNING))
+    for text, count in texts.most_common():
+        saying = [trial.number for trial in done if str(trial.user_attrs.get(WARNING)) == text]
+        if best & set(saying) or count >= max(MANY_FAILURES, SHARE_OF_EQUALS * len(done)):
+            which = "the best among them" if best & set(saying) else f"trial {saying[0]} first"
+            yield Advice("warning", f"{count} of {len(done)} finished trials warn, {which}: {one_line(text)[:200]}")
+
+
+def _constant(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> Iterator[Advice]:
+    """Yield that the best trial is no better than one that predicts the majority class for everything."""
+    ranked = best_trials(trials, facts.directions)
+    if len(facts.directions) > 1 or facts.directions[0] != MAXIMIZE or len(ranked) < MANY_FAILURES:
+        return
+    metric, value = facts.metrics[0], ranked[0].values[0]
+    chance = OF_CONSTANT.get(metric)
+    if metric == "balanced_accuracy" and value > 1 / MOST_CLASSES:
+        chance = 1 / round(1 / value)
+    if chance is not None and chance < 1 and value <= chance + 1e-9:
+        text = (
+            f"The best {metric} of {len(ranked)} finished trials, {value:.4g}, is what predicting the majority class "
+            "every time gives: nothing was learnt. Weigh the classes, or look whether the features tell of the target."
+        )
+        yield Advice("constant", text)
 
 
 def _equals(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> Iterator[Advice]:

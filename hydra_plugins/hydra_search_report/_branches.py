@@ -10,7 +10,20 @@ from optuna.trial import FrozenTrial
 from hydra_plugins.hydra_search.trials import MAXIMIZE, best_trials
 
 from ._facts import SearchFacts
-from ._plots import Json, Nothing, Plot, as_json, branch_trials, measure, named, plot, study_of, thinned, thinned_text
+from ._plots import (
+    Json,
+    Nothing,
+    Plot,
+    all_equal,
+    as_json,
+    branch_trials,
+    measure,
+    named,
+    plot,
+    study_of,
+    thinned,
+    thinned_text,
+)
 from ._trials import Importances, branch_text, branches, space_rows
 
 MOST_IN_SLICE = 500
@@ -76,8 +89,11 @@ def _importance_plot(views: Sequence[View]) -> Plot:
             raise Nothing(f"Importances need at least 4 finished trials; there are {len(views[0].trials)}.")
         if len(views[0].keys) < 2:
             raise Nothing("Importances compare parameters, and there are fewer than two.")
+        different = [v for v in views if not all_equal(v.trials)]
+        if not different:
+            raise Nothing("All finished trials have the same value, so no parameter can matter.")
         # what could not be measured is tried again, so that its place says why
-        found = [dict(reversed((v.importances or measure(v.trials, v.direction)).items())) for v in views]
+        found = [dict(reversed((v.importances or measure(v.trials, v.direction)).items())) for v in different]
         traces = [
             {
                 "type": "bar", "orientation": "h", "name": v.metric, "x": list(shares.values()), "y": list(shares),
@@ -85,13 +101,16 @@ def _importance_plot(views: Sequence[View]) -> Plot:
                 "textposition": "outside", "cliponaxis": False, "hovertemplate": "%{y}: %{x}<extra></extra>",
                 "marker": {"color": f"@series{place % 3}"},
             }
-            for place, (v, shares) in enumerate(zip(views, found, strict=True))
+            for place, (v, shares) in enumerate(zip(different, found, strict=True))
         ]  # fmt: skip
         longest = max(share for shares in found for share in shares.values())  # its label needs room
         xaxis = {"title": {"text": "share of importance"}, "range": [0, 1.18 * longest or 1]}
-        return {"data": traces, "layout": {"xaxis": xaxis, "showlegend": len(views) > 1}}
+        return {"data": traces, "layout": {"xaxis": xaxis, "showlegend": len(different) > 1}}
 
-    caption = f"PED-ANOVA over {len(views[0].trials)} finished trials: how much each parameter decides who is good."
+    caption = (
+        f"PED-ANOVA over {len(views[0].trials)} finished trials: how much each parameter decides who is good among "
+        "them. A parameter that the sampler has settled early shows little here, however much it matters."
+    )
     height = 130 + 30 * len(views[0].keys) * len(views)
     return plot("importances", "Parameter importances", make, caption, height)
 
@@ -158,6 +177,8 @@ def contour(v: View) -> Json:
     """Return Optuna's contour of the two most important parameters."""
     from optuna.visualization import plot_contour
 
+    if all_equal(v.trials):
+        raise Nothing("All finished trials have the same value.")
     if len(v.keys) < 2:
         raise Nothing("A contour needs two parameters.")
     if len(v.trials) < 4:

@@ -45,7 +45,9 @@ class SearchFacts:
     directory: str  # the sweep directory as a person types it where the search was started
     command: str = ""  # how the search was started
     program: str = ""  # how a single run is started, to which overrides are added: `python app.py`
+    folder: str = ""  # where the search was started: where its commands and relative paths hold
     resume: str = ""  # how to go on with an interrupted search
+    extend: str = ""  # how to go on with one whose trials are all over: with more of them
     sampler: str = ""
     pruner: str | None = None  # None: no pruner
     seed: int | None = None
@@ -72,7 +74,8 @@ class SearchFacts:
         """
         commit, dirty = git_state(Path(argv[0]).absolute().parent)
         return replace(
-            self, command=masked(shlex.join([interpreter, *argv])), program=program_of(argv, interpreter),
+            self, folder=str(Path.cwd()), command=masked(shlex.join([interpreter, *argv])),
+            program=program_of(argv, interpreter),
             versions=versions(), git_commit=commit, git_dirty=dirty, started=time.time(),
         )  # fmt: skip
 

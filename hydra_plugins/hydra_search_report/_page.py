@@ -10,7 +10,7 @@ from string import Template
 
 from optuna.trial import FrozenTrial
 
-from hydra_plugins.hydra_search.trials import directory_of
+from hydra_plugins.hydra_search.trials import directory_of, over
 
 from ._advice import Advice
 from ._branches import Section
@@ -45,10 +45,10 @@ class Page:
             "status": html.escape(self.status),
             "tone": tone(self.status),
             "counts": html.escape(counts_text(facts, self.trials, "no trial yet")),
-            "facts": _facts_part(facts),
+            "facts": _facts_part(facts, self.trials, self.status),
             "best": _best_part(facts, self.best),
             "advice": _advice_part(self.advice),
-            "course": "".join(map(_figure, self.course)),
+            "course": _plots(self.course),
             "parameters": _parameters_part(self.sections),
             "trials": trials_table(facts, self.trials, self.best),
             "made": datetime.now().strftime("%Y-%m-%d %H:%M:%S"),
@@ -71,7 +71,14 @@ def _asset(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-def _facts_part(facts: SearchFacts) -> str:
+def go_on_command(facts: SearchFacts, trials: Sequence[FrozenTrial], status: str) -> str:
+    """Return the command that makes further trials; empty where the same settings would end at once."""
+    if status in ("ended by target", "ended by max_failure_rate"):
+        return ""
+    return facts.extend if len(over(trials, facts.max_retries)) >= facts.n_trials else facts.resume
+
+
+def _facts_part(facts: SearchFacts, trials: Sequence[FrozenTrial], status: str) -> str:
     """Return what was searched, and where and how."""
     commit = facts.git_commit and f"{facts.git_commit[:12]}{', with uncommitted changes' if facts.git_dirty else ''}"
     started = datetime.fromtimestamp(facts.started).strftime("%Y-%m-%d %H:%M:%S") if facts.started else ""
@@ -87,9 +94,11 @@ def _facts_part(facts: SearchFacts) -> str:
         ("versions", ", ".join(f"{name} {version}" for name, version in facts.versions.items())),
         ("study", facts.storage),
         ("directory", facts.directory),
+        ("started in, as are its commands", facts.folder),
     ]
     command = _command("started-by", facts.command, "Started by") if facts.command else ""
-    resume = _command("resumed-by", facts.resume, "Go on with") if facts.resume else ""
+    onward = go_on_command(facts, trials, status)
+    resume = _command("resumed-by", onward, "Go on with") if onward else ""
     return f'<div class="columns"><div>{_definitions(pairs)}</div>{_space_table(facts.space)}</div>{command}{resume}\n'
 
 
@@ -180,8 +189,11 @@ def _parameters_part(sections: Sequence[Section]) -> str:
     return f"<fieldset><legend>{legend}</legend>{''.join(labels)}</fieldset>\n{''.join(parts)}"
 
 
-def _plots(shown: Sequence[Plot]) -> str:
-    """Return figures in a grid; those of one group share a frame."""
+def _plots(plots: Sequence[Plot]) -> str:
+    """Return figures in a grid; those of one group share a frame, and what has nothing to show is left out."""
+    shown = [plot for plot in plots if plot.figure is not None or plot.failed]
+    if not shown:
+        return "".join(f'<p class="reason">{html.escape(plot.reason)}</p>' for plot in plots[:1])
     parts: list[str] = []
     for group, members in groupby(shown, key=lambda plot: plot.group):
         found = list(members)

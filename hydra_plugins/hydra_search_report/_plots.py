@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import warnings
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -41,6 +42,7 @@ class Plot:
     figure: str | None = None  # as JSON; None where there is none
     reason: str = ""  # why there is no figure
     height: int = 360
+    failed: bool = False  # the reason is an error, not that there is nothing to show
     group: str = ""  # small plots of one group stand side by side under its name
 
 
@@ -56,7 +58,7 @@ def plot(
         return Plot(kind, title, reason=str(nothing), group=group)
     except Exception as error:  # a report never fails for a picture, whatever the plotting library raises
         log.debug(f"The plot {title!r} failed", exc_info=True)
-        return Plot(kind, title, reason=f"This plot failed: {type(error).__name__}: {error}", group=group)
+        return Plot(kind, title, reason=f"This plot failed: {type(error).__name__}: {error}", failed=True, group=group)
     if not any(any(trace.get(axis) for axis in ("x", "y", "z", "dimensions")) for trace in figure["data"]):
         return Plot(kind, title, reason="There is nothing to draw yet.", group=group)
     return Plot(kind, title, caption, content, height=height, group=group)
@@ -144,6 +146,12 @@ def importances(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> Importance
     }
 
 
+def all_equal(trials: Sequence[FrozenTrial]) -> bool:
+    """Tell whether the trials' values tell nothing apart."""
+    values = [trial.value for trial in trials if trial.value is not None]
+    return not values or math.isclose(min(values), max(values), rel_tol=1e-9, abs_tol=1e-12)
+
+
 def measure(trials: Sequence[FrozenTrial], direction: str) -> dict[str, float]:
     """Return the importances of the trials' parameters, the greatest first, by PED-ANOVA.
 
@@ -188,7 +196,7 @@ def _readable_value(value: object, distribution: BaseDistribution) -> object:
 
 
 def _measured(trials: Sequence[FrozenTrial], direction: str) -> dict[str, float]:
-    if len(trials) < 2:
+    if len(trials) < 2 or all_equal(trials):
         return {}
     try:
         return measure(trials, direction)

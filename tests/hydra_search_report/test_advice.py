@@ -10,7 +10,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from hydra_plugins.hydra_search_report._advice import Advice, advise, wider
+from hydra_plugins.hydra_search_report._advice import Advice, advise
+from hydra_plugins.hydra_search_report._ranges import wider
 from hydra_plugins.hydra_search_report.report import SearchFacts
 from tests.searches import CONDITIONAL, FACTS, made_up
 
@@ -216,3 +217,33 @@ def test_objective_that_tells_nothing_apart_is_named(values: list[float], text: 
 def test_pruner_without_reported_values_is_told(pruner: str | None, curve: dict[int, float] | None, told: bool) -> None:
     trials = [made_up(n, values=[n], curve=curve) for n in range(6)]
     assert kinds(advise(replace(FACTS, pruner=pruner), trials)) == ["unreported"] * told
+
+
+def test_warning_that_the_best_job_gives_about_itself_is_repeated() -> None:
+    trials = [
+        made_up(n, values=[0.9 if n == 3 else n / 100], **({"warning": "one class"} if n == 3 else {}))
+        for n in range(6)
+    ]
+    (found,) = advise(FACTS, trials)
+    assert found.text == "1 of 6 finished trials warn, the best among them: one class"
+    assert not advise(
+        FACTS, [made_up(n, values=[n / 100], **({"warning": "one class"} if n == 3 else {})) for n in range(6)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("metric", "values", "told"),
+    [
+        ("balanced_accuracy", [0.5] * 12, True),
+        ("balanced_accuracy", [1 / 3, 0.2, 1 / 3, 0.1], True),
+        ("balanced_accuracy", [0.5, 0.52, 0.5, 0.5], False),
+        ("balanced_accuracy", [1.0] * 4, False),
+        ("roc_auc", [0.5, 0.49, 0.48], True),
+        ("accuracy", [0.5, 0.4, 0.3], False),
+    ],
+)
+def test_best_that_predicting_the_majority_class_would_reach_is_told(
+    metric: str, values: list[float], told: bool
+) -> None:
+    found = advise(replace(FACTS, metrics=(metric,)), [made_up(n, values=[value]) for n, value in enumerate(values)])
+    assert any("predicting the majority class" in item.text for item in found) is told

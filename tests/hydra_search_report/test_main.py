@@ -70,3 +70,14 @@ def test_lost_trial_counts_for_the_budget_when_its_retries_are_used_up(
 ) -> None:
     trials = [*plain(3), made_up(3, TrialState.FAIL, **attributes)]  # type: ignore[arg-type]  # attributes of a trial
     assert status_of(replace(FACTS, n_trials=4, max_retries=2), trials) == status
+
+
+def test_report_on_a_full_disk_fails_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    url = f"sqlite:///{tmp_path}/study.db"
+    optuna.create_study(study_name="demo", storage=url).add_trials(plain(3))
+    replace(FACTS, storage=url).save(tmp_path)
+    (tmp_path / "trials.csv").mkdir()  # what can't be replaced by a file is as good as no room
+    with pytest.raises(SystemExit) as ended:
+        main([str(tmp_path)])
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.startswith("the report can't be written: [Errno 21]")

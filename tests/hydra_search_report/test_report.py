@@ -2,16 +2,20 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
+from optuna.distributions import FloatDistribution
+from optuna.trial import FrozenTrial
 
 from hydra_plugins.hydra_search_report._page import tone
 from hydra_plugins.hydra_search_report.report import write_report
+from tests.searches import FACTS, made_up
 
-from .cases import CASES
+from .cases import CASES, plain
 
 
 def figures(page: str) -> list[dict[str, Any]]:
@@ -105,3 +109,42 @@ def test_plot_that_fails_says_why_and_the_rest_is_written(tmp_path: Path, monkey
 )
 def test_status_is_marked_good_if_the_search_did_what_was_asked(status: str, expected: str) -> None:
     assert tone(status) == expected
+
+
+def page_of(trials: list[FrozenTrial], status: str, tmp_path: Path, **facts: Any) -> str:
+    write_report(replace(FACTS, n_trials=6, resume="RESUME", extend="EXTEND", **facts), trials, tmp_path, status)
+    return (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("count", "status", "command"),
+    [
+        (6, "ended by n_trials", "EXTEND"),
+        (6, "complete", "EXTEND"),
+        (4, "interrupted", "RESUME"),
+        (4, "ended by timeout", "RESUME"),
+        (4, "ended by target", None),
+        (4, "ended by max_failure_rate", None),
+    ],
+)
+def test_go_on_with_is_a_command_that_makes_further_trials(
+    count: int, status: str, command: str | None, tmp_path: Path
+) -> None:
+    page = page_of(plain(count), status, tmp_path, folder="/where/it/began")
+    assert re.findall(r'<pre id="resumed-by"[^>]*>(.*?)</pre>', page) == ([command] if command else [])
+    assert "/where/it/began" in page
+
+
+def test_plots_with_nothing_to_show_take_no_place(tmp_path: Path) -> None:
+    page = page_of(plain(1), "running", tmp_path)
+    assert re.findall(r'<figure class="(\w+)">', page) == ["history", "timeline", "group"]
+    assert "Importances need" not in page
+    nothing = page_of([], "running", tmp_path)
+    assert "<figure" not in nothing and "No trial has finished yet." in nothing
+
+
+def test_importances_are_not_drawn_where_all_values_are_equal(tmp_path: Path) -> None:
+    space = {"x": FloatDistribution(0, 1), "y": FloatDistribution(0, 1)}
+    trials = [made_up(n, values=[0.5], params={"x": n / 30, "y": 1 - n / 30}, distributions=space) for n in range(30)]
+    page = page_of(trials, "complete", tmp_path)
+    assert 'class="importances"' not in page and 'class="contour"' not in page

@@ -5,7 +5,7 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from hydra_plugins.hydra_search.errors import shown
+from hydra_plugins.hydra_search.errors import one_line, shown
 from hydra_plugins.hydra_search.files import REPORT, RESULTS, write_aside
 from hydra_plugins.hydra_search.grammar import override_text
 from hydra_plugins.hydra_search.secret_sources import secrets_of
@@ -77,20 +77,32 @@ def interpreter() -> str:
     return "python" if shutil.which("python") == sys.executable else sys.executable
 
 
-def resume_command(argv: Sequence[str], search: "Search", *, has_study_name: bool) -> str:
+def resume_command(
+    argv: Sequence[str], search: "Search", *, has_study_name: bool, more: Mapping[str, str] | None = None
+) -> str:
     """Return the command that goes on with this study.
 
     Args:
         argv: the program's own arguments, itself first.
         search: what was interrupted.
         has_study_name: whether the application's config has a `study_name`; otherwise the sweeper's own is set.
+        more: settings that differ from those of `argv`, by key.
     """
     given = [key for key in ("study_name", STUDY_NAME) if any(a.startswith(f"{key}=") for a in argv)]
     fixed = {given[-1] if given else "study_name" if has_study_name else STUDY_NAME: search.study_name}
     if Path(search.sweep_dir).name != search.study_name:  # it may have the time in its name
         fixed["hydra.sweep.dir"] = search.sweep_dir
-    kept = [argument for argument in argv if argument.partition("=")[0] not in fixed]
+    fixed |= more or {}
+    kept = [argument for argument in argv if argument.partition("=")[0].lstrip("+") not in fixed]
     return shlex.join([interpreter(), *kept, *(f"{key}={override_text(value)}" for key, value in fixed.items())])
+
+
+def extend_command(argv: Sequence[str], search: "Search", config: DictConfig) -> str:
+    """Return the command that goes on with this study for as many trials again, once all that it wanted are over."""
+    setting = read_setting(config, "hydra.sweeper.n_trials")
+    key = setting.source if setting else "hydra.sweeper.n_trials"
+    more = {key: str(2 * search.n_trials)}
+    return resume_command(argv, search, has_study_name="study_name" in config, more=more)
 
 
 class NoReport:
@@ -128,13 +140,19 @@ class Report(NoReport):
         if not any(trial.state.is_finished() or trial.datetime_start for trial in trials):
             return
         if self._write(trials, status):
-            log.info(f"Report: {self.facts.directory}/{REPORT}")
+            log.info(f"Report: {self.directory.absolute() / REPORT}")
         if self.facts.storage.endswith(".log") or "://" in self.facts.storage:
             log.info(f"Look at the study: optuna-dashboard {shlex.quote(self.facts.storage)}")
 
     def _write(self, trials: "Sequence[FrozenTrial]", status: str) -> bool:
         try:
             write_report(self.facts, trials, self.directory, status)
+        except OSError as error:  # a full disk, a directory that is gone: nothing in here that a traceback would show
+            again = shlex.join(
+                [interpreter(), "-m", "hydra_plugins.hydra_search_report", str(self.directory.absolute())]
+            )
+            log.warning(f"The report could not be written: {one_line(error)}. Write it again when it can be: {again}")
+            return False
         except Exception:  # a picture of the search is not worth the search
             log.warning("The report could not be made.", exc_info=True)
             return False
@@ -159,6 +177,7 @@ def _facts_of(search: "Search", config: DictConfig) -> SearchFacts:
         n_jobs_key=n_jobs.source if n_jobs else "hydra.sweeper.n_jobs",
         directory=_as_typed(search.sweep_dir),
         resume=resume_command(argv, search, has_study_name="study_name" in config),
+        extend=extend_command(argv, search, config),
         sampler=maker_text(search.sampler),
         pruner=pruner if prunes(search.pruner) else None,
         seed=int(str(search.sampler["seed"])) if search.sampler.get("seed") is not None else None,
