@@ -16,7 +16,7 @@ def main(arguments: list[str]) -> None:
 
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     parser = argparse.ArgumentParser(prog="python -m hydra_plugins.hydra_mlflow_callback", description=main.__doc__)
-    parser.add_argument("directory", help="the sweep directory")
+    parser.add_argument("directory", metavar="SWEEP_DIRECTORY", help="the sweep directory")
     given: str = parser.parse_args(arguments).directory
     directory = Path(given).absolute()
     try:

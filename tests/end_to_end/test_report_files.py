@@ -132,4 +132,6 @@ def test_report_that_cannot_be_made_is_a_warning_and_the_search_goes_on(
     report = Report(facts, tmp_path)
     (tmp_path / "trials.csv").mkdir()  # cannot be replaced by a file
     report.finish([create_trial(state=TrialState.COMPLETE, value=1.0, params={}, distributions={})], "ended")
-    assert "The report could not be made." in caplog.text
+    (said,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert said.getMessage().startswith("The report could not be written: [Errno 21]") and said.exc_info is None
+    assert f"-m hydra_plugins.hydra_search_report {tmp_path}" in said.getMessage()

@@ -233,15 +233,28 @@ def test_late_delivery_leaves_a_job_elsewhere_alone_if_its_sweep_was_interrupted
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [([], "usage: "), (["a", "b"], "usage: "), (["absent"], "'absent' holds no recorded search"), (["."], "not ended")],
+    [
+        ([], "SWEEP_DIRECTORY"),
+        (["a", "b"], "unrecognized arguments: b"),
+        (["--help"], "SWEEP_DIRECTORY"),
+        (["absent"], "'absent' holds no recorded search"),
+        (["."], "not ended"),
+    ],
 )
 def test_late_delivery_of_nothing_ends_with_one_message(
-    begin: Begin, sweep_dir: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+    begin: Begin,
+    sweep_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
 ) -> None:
     begin()
     monkeypatch.chdir(sweep_dir)
-    with pytest.raises(SystemExit, match=message):
+    with pytest.raises(SystemExit) as ended:
         main(arguments)
+    said = capsys.readouterr()
+    assert message in f"{ended.value}{said.out}{said.err}"
 
 
 def test_late_delivery_to_a_server_that_is_still_away_ends_with_one_message(

@@ -140,7 +140,7 @@ class Report(NoReport):
         if not any(trial.state.is_finished() or trial.datetime_start for trial in trials):
             return
         if self._write(trials, status):
-            log.info(f"Report: {self.directory.absolute() / REPORT}")
+            log.info(f"Report: {self.facts.directory}/{REPORT}")
         if self.facts.storage.endswith(".log") or "://" in self.facts.storage:
             log.info(f"Look at the study: optuna-dashboard {shlex.quote(self.facts.storage)}")
 
