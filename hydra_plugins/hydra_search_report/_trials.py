@@ -22,6 +22,8 @@ from hydra_plugins.hydra_search.trials import (
     Outcome,
     best_trials,
     directory_of,
+    finished,
+    is_feasible,
     outcome_of,
     time_of_beat,
 )
@@ -39,9 +41,12 @@ def counts(facts: SearchFacts, trials: Iterable[FrozenTrial]) -> dict[Outcome, i
 
 
 def counts_text(facts: SearchFacts, trials: Sequence[FrozenTrial], none: str) -> str:
-    """Return `7 finished, 1 failed, of 20 wanted`."""
+    """Return `7 finished, 1 failed, of 20 wanted`; where some break constraints, also how many keep them."""
     found = ", ".join(f"{number} {outcome}" for outcome, number in counts(facts, trials).items())
-    return f"{found or none}, of {facts.n_trials} wanted"
+    done = finished(trials)
+    kept = sum(map(is_feasible, done))
+    feasible = f"; {kept} of {len(done)} finished are feasible" if kept < len(done) else ""
+    return f"{found or none}, of {facts.n_trials} wanted{feasible}"
 
 
 def seconds_of(trial: FrozenTrial) -> float | None:

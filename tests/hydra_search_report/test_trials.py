@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hydra_plugins.hydra_search_report._trials import find_best, without_blanks
+from hydra_plugins.hydra_search_report._trials import counts_text, find_best, without_blanks
 from hydra_plugins.hydra_search_report.report import write_report
 from tests.searches import FACTS, made_up
 
@@ -74,3 +74,11 @@ def test_best_of_a_program_that_is_not_known_is_repeated_by_its_overrides(tmp_pa
     best = find_best(replace(FACTS, program=""), plain(3), tmp_path)
     assert best is not None
     assert (best.full_command, best.short_command) == ("x=0.2", "$(cat multirun/demo/best.txt)")
+
+
+def test_counts_say_how_many_trials_keep_their_constraints() -> None:
+    trials = [made_up(n, values=[n]) for n in range(3)]
+    assert counts_text(FACTS, trials, "none") == "3 finished, of 20 wanted"
+    for trial, broken in zip(trials, (1.0, -1.0, 0.0), strict=True):
+        trial.system_attrs["constraints"] = (broken,)
+    assert counts_text(FACTS, trials, "none") == "3 finished, of 20 wanted; 2 of 3 finished are feasible"

@@ -5,7 +5,7 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,23 +77,19 @@ def interpreter() -> str:
     return "python" if shutil.which("python") == sys.executable else sys.executable
 
 
-def resume_command(
-    argv: Sequence[str], search: "Search", *, has_study_name: bool, more: Mapping[str, str] | None = None
-) -> str:
+def resume_command(argv: Sequence[str], search: "Search", *, has_study_name: bool) -> str:
     """Return the command that goes on with this study.
 
     Args:
         argv: the program's own arguments, itself first.
         search: what was interrupted.
         has_study_name: whether the application's config has a `study_name`; otherwise the sweeper's own is set.
-        more: settings that differ from those of `argv`, by key.
     """
     given = [key for key in ("study_name", STUDY_NAME) if any(a.startswith(f"{key}=") for a in argv)]
     fixed = {given[-1] if given else "study_name" if has_study_name else STUDY_NAME: search.study_name}
     if Path(search.sweep_dir).name != search.study_name:  # it may have the time in its name
         fixed["hydra.sweep.dir"] = search.sweep_dir
-    fixed |= more or {}
-    kept = [argument for argument in argv if argument.partition("=")[0].lstrip("+") not in fixed]
+    kept = [argument for argument in argv if argument.partition("=")[0] not in fixed]
     return shlex.join([interpreter(), *kept, *(f"{key}={override_text(value)}" for key, value in fixed.items())])
 
 
@@ -101,8 +97,9 @@ def extend_command(argv: Sequence[str], search: "Search", config: DictConfig) ->
     """Return the command that goes on with this study for as many trials again, once all that it wanted are over."""
     setting = read_setting(config, "hydra.sweeper.n_trials")
     key = setting.source if setting else "hydra.sweeper.n_trials"
-    more = {key: str(2 * search.n_trials)}
-    return resume_command(argv, search, has_study_name="study_name" in config, more=more)
+    kept = [argument for argument in argv if argument.partition("=")[0] not in (key, "hydra.sweeper.n_trials")]
+    more = f"{key}={2 * search.n_trials}"
+    return resume_command([*kept, more], search, has_study_name="study_name" in config)
 
 
 class NoReport:
@@ -148,9 +145,8 @@ class Report(NoReport):
         try:
             write_report(self.facts, trials, self.directory, status)
         except OSError as error:  # a full disk, a directory that is gone: nothing in here that a traceback would show
-            again = shlex.join(
-                [interpreter(), "-m", "hydra_plugins.hydra_search_report", str(self.directory.absolute())]
-            )
+            place = shlex.quote(str(self.directory.absolute()))
+            again = f"{interpreter()} -m hydra_plugins.hydra_search_report {place}"
             log.warning(f"The report could not be written: {one_line(error)}. Write it again when it can be: {again}")
             return False
         except Exception:  # a picture of the search is not worth the search
