@@ -112,8 +112,9 @@ def check_directory(key: str, directory: Path, value: object) -> None:
     """Refuse a directory that can't be made or written to; `value` is what `key` says. Raises BadInput."""
     try:
         nearest = next(path for path in (directory, *directory.absolute().parents) if path.exists())
-        with TemporaryDirectory(prefix=".writable-", dir=nearest):  # /proc and the like tell no other way
-            pass
+        with TemporaryDirectory(prefix=".writable-", dir=nearest) as probe:  # /proc and the like tell no other way
+            for name in directory.absolute().parts[1:]:
+                Path(probe, name).exists()  # fails where the name is too long
     except OSError as error:
         remedy = f"Set {key} to a place that you may write."
         raise bad_input(key, value, f"can't be used ({error.strerror})", remedy) from error

@@ -82,7 +82,7 @@ CASES: list[tuple[str, list[str], str]] = [
     (SMALL, sampler("null"), "sampler"),
     (SMALL, sampler("tpe"), "sampler"),
     (SMALL, sampler("{_target_: optuna.samplers.NoSuch}"), "sampler"),
-    (SMALL, sampler("{_target_: quadratic.check, config: {}}"), "quadratic.check is no BaseSampler"),
+    (SMALL, [SWEEP, ASYNC, "hydra.sweeper.sampler._target_=quadratic.check"], "quadratic.check is no BaseSampler"),
     (SMALL, [SWEEP, ASYNC, "seed=-1"], "seed"),
     (SMALL, [SWEEP, ASYNC, "hydra.sweeper.pruner=median"], "pruner"),
     (SMALL, [SWEEP, ASYNC, "hydra.sweeper.custom_search_space=os.system"], "custom_search_space"),
