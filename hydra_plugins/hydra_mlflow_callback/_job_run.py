@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from hydra.core.utils import JobStatus
 from hydra.types import RunMode
 
-from hydra_plugins.hydra_search.errors import InvalidObjective, SearchError
+from hydra_plugins.hydra_search.errors import InvalidObjective, SearchError, TrialLost
 from hydra_plugins.hydra_search.files import METRICS
 from hydra_plugins.hydra_search.owner import every
-from hydra_plugins.hydra_search.results import load_result, objective_values
+from hydra_plugins.hydra_search.results import load_result, objective_values, reason_of_loss
 from hydra_plugins.hydra_search.secret_sources import secrets_of_job
 from hydra_plugins.hydra_search.secrets import Secrets
 from hydra_plugins.hydra_search.urls import masked
@@ -126,6 +126,7 @@ class JobRun:
         """
         self._subscriptions.close()
         try:
+            self.directory.mkdir(parents=True, exist_ok=True)  # the job may have taken it away
             end = end_of(job_return, self.settings)
             end = End(end.status, end.values, end.error and self.secrets.text(end.error), end.pruned)
             conclude(self.settings, self.record, self.directory, end)
@@ -175,6 +176,7 @@ def new_record(
     if search is not None and in_search:
         record.tags[SEARCHED] = json.dumps(record.overrides)
         record.parent_run_id, record.sweep = search.run_id, search.sweep
+        record.place = os.path.relpath(config.hydra.runtime.output_dir, config.hydra.sweep.dir)
         record.tags |= search.tags | {"mlflow.parentRunId": search.run_id, "study_name": settings.run_name}
     record.tags[JOB_KEY] = record.key
     return record
@@ -233,15 +235,20 @@ def end_of(job_return: "JobReturn", settings: Settings) -> End:
     # Optuna's exception is known by name, so that it need not be imported.
     if any(kind.__name__ == "TrialPruned" for kind in type(result).__mro__):
         return End("KILLED", error=str(result), pruned=True)
+    if isinstance(result, TrialLost):
+        return End("KILLED", error=str(result))
     if isinstance(result, BaseException):
         status = "FAILED" if isinstance(result, Exception) else "KILLED"
         return End(status, error="".join(traceback.format_exception(result)))
     return End("FAILED", error="the job ended without a result")
 
 
-def end_of_lost(directory: Path) -> End:
-    """Return how a job ended whose process ended before it could say: with its result, if it has left that."""
-    values = load_result(directory)
+def end_of_lost(directory: Path, record: JobRecord) -> End:
+    """Return how a job ended whose process ended before it could say: as its study says, or with what it has left."""
+    reason = reason_of_loss(directory, record.attempt)
+    if reason is not None:
+        return End("KILLED", error=reason)
+    values = load_result(directory, record.attempt)
     if values is not None:
         return End("FINISHED", tuple(values))
     return End("KILLED", error="the job's process ended before the job did")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hydra_plugins.hydra_search.files import JOB_RECORD, SEARCH_RECORD, write_aside
 from hydra_plugins.hydra_search.owner import Owner
-from hydra_plugins.hydra_search.results import is_marked_lost
+from hydra_plugins.hydra_search.results import Attempt, reason_of_loss
 
 from .config import Settings
 
@@ -67,6 +67,7 @@ class JobRecord:
     tags: dict[str, str]
     overrides: list[str]  # what the search chose for it; of a single job, all of its overrides
     parent_run_id: str | None = None
+    place: str | None = None  # of its directory in the sweep's; None in files of an older version
     run_id: str | None = None
     artifact_uri: str = ""
     status: str = "RUNNING"
@@ -82,6 +83,11 @@ class JobRecord:
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
     owner: Owner = field(default_factory=Owner.me)  # the process that it runs in, and the one of its sweep
     sweep: Owner | None = None
+
+    @property
+    def attempt(self) -> Attempt:
+        """To what the files belong that a sweeper has left for this job."""
+        return Attempt(self.owner, self.number)
 
     def save(self, directory: Path) -> None:
         """Write the record into the job's output directory."""
@@ -104,18 +110,27 @@ def goes_on(record: JobRecord, directory: Path, search: SearchRecord) -> bool:
     A job that has not ended is over if its trial was closed as lost; here, if its process is gone, or is this one or
     one that this one has started; on another host, if it is of this very sweep and the launcher has returned.
     """
-    if record.status != "RUNNING" or is_marked_lost(directory):
+    if record.status != "RUNNING" or reason_of_loss(directory, record.attempt) is not None:
         return False
     if record.owner.is_here():
         return record.owner.is_alive() and not record.owner.is_mine()
     return search.status != "FINISHED" or record.sweep is None or record.sweep != search.sweep
 
 
+def is_refused(record: JobRecord, directory: Path) -> bool:
+    """Tell whether a job has finished too late: its study had closed the trial as lost."""
+    return record.status == "FINISHED" and reason_of_loss(directory, record.attempt) is not None
+
+
 def records_below(directory: Path, parent_run_id: str) -> Iterator[tuple[Path, JobRecord]]:
-    """Yield each job's output directory with its record, for the jobs of one search, by number."""
+    """Yield each job's output directory with its record, for the jobs of one search, by number.
+
+    A record that lies elsewhere than it was written is that of a copied directory.
+    """
     found = [(path.parent, _readable(path)) for path in directory.rglob(JOB_RECORD)]
     mine = [(path, record) for path, record in found if record and record.parent_run_id == parent_run_id]
-    yield from sorted(mine, key=lambda item: (item[1].number or 0, item[1].start_time))
+    originals = [(path, record) for path, record in mine if record.place in (None, str(path.relative_to(directory)))]
+    yield from sorted(originals, key=lambda item: (item[1].number or 0, item[1].start_time))
 
 
 def _readable(path: Path) -> JobRecord | None:

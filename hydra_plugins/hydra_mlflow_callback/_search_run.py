@@ -24,7 +24,7 @@ from ._job_run import conclude, end_of_lost
 from ._parent import parent_of
 from ._payload import MAX_TAG_LENGTH, clean_key, clean_text, now, shorten
 from ._reach import is_gone, is_there
-from ._record import JOB_KEY, JobRecord, SearchRecord, goes_on, load_search, records_below
+from ._record import JOB_KEY, JobRecord, SearchRecord, goes_on, is_refused, load_search, records_below
 from ._summary import Summary, best_curve, counted, summarize
 from ._upload import files_of
 from ._values import log_values
@@ -144,8 +144,9 @@ def _ended_jobs(search: SearchRecord, directory: Path) -> list[tuple[Path, JobRe
     """Return the records of all jobs that nobody works on; one whose process is gone gets its end here."""
     jobs = [(path, job) for path, job in records_below(directory, search.run_id) if not goes_on(job, path, search)]
     for path, record in jobs:
-        if record.status == "RUNNING":
-            conclude(search.settings, record, path, end_of_lost(path))
+        if record.status == "RUNNING" or is_refused(record, path):
+            record.sent = False
+            conclude(search.settings, record, path, end_of_lost(path, record))
             record.save(path)
     return jobs
 

@@ -16,6 +16,10 @@ class InvalidObjective(SearchError, ValueError):
     """A job returned something that can't be compared with other trials."""
 
 
+class TrialLost(SearchError):
+    """The study has closed a trial while its job went on: what the job returns counts for nothing."""
+
+
 class CantStart(SearchError):
     """A worker can't reach the study, the sweep directory or the tracking store. The message says which and where."""
 

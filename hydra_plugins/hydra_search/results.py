@@ -1,17 +1,39 @@
 """What a job returned: what counts as a result, and the file that keeps it as soon as it is known.
 
 Between the end of a job and the moment when study and tracker have heard of it, the process may be killed. Whoever
-finds the trial without an owner reads the result in the job's directory, so that all agree on it.
+finds the trial without an owner reads the result in the job's directory, so that all agree on it. A file belongs to
+an attempt at a trial, not to the place where it lies: directories are copied, and outlive their study.
 """
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
+from typing import Any
 
 from .errors import InvalidObjective
-from .files import LOST, RESULT, write_aside
+from .files import LOST, OF_JOB, RESULT, write_aside
+from .owner import Owner
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One trial in the hands of one process: there is no second one like it, in no study."""
+
+    worker: Owner
+    trial: int | None  # its number; None of a single job
+
+    def as_json(self) -> dict[str, object]:
+        """Return what tells the files of this attempt from those of all others."""
+        return {"trial": self.trial, "worker": self.worker.as_attribute()}
+
+    def has_written(self, content: object) -> bool:
+        """Tell whether a file with this content is of this attempt."""
+        if not isinstance(content, Mapping) or content.get("trial") != self.trial:
+            return False
+        return Owner.of_attribute(content.get("worker")) == self.worker
 
 
 def objective_values(returned: object, n_objectives: int = 1) -> tuple[float, ...]:
@@ -31,42 +53,56 @@ def objective_values(returned: object, n_objectives: int = 1) -> tuple[float, ..
 
 
 def _finite(value: object, returned: object) -> float:
-    # numpy's scalars register as Real; zero-dimensional arrays and tensors do not, but know __float__ and item.
-    is_number = isinstance(value, Real) or (hasattr(value, "__float__") and hasattr(value, "item"))
-    if isinstance(value, bool) or not is_number:
+    # Arrays and tensors of one number, and numpy's scalars, know what they are in Python: np.bool_ is a bool.
+    if hasattr(value, "item") and hasattr(value, "__float__"):
+        try:
+            value = value.item()
+        except (ValueError, RuntimeError, TypeError) as error:  # an array, or a tensor, of several
+            raise InvalidObjective(f"the job must return a number, got {returned!r}") from error
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise InvalidObjective(f"the job must return a number, got {returned!r}")
-    number = float(value)  # type: ignore[arg-type]  # has __float__
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
     if not math.isfinite(number):
         raise InvalidObjective(f"the job must return a finite number, got {returned!r}")
     return number
 
 
-def save_result(directory: Path, values: Sequence[float]) -> None:
+def save_result(directory: Path, values: Sequence[float], attempt: Attempt) -> None:
     """Keep the objective values, shape (n_objectives,), in the job's output directory."""
-    write_aside(directory / RESULT, json.dumps({"values": list(values)}))
+    write_aside(directory / RESULT, json.dumps({"values": list(values), **attempt.as_json()}))
 
 
-def load_result(directory: Path) -> list[float] | None:
-    """Return the objective values of the job that wrote into this directory; None if it did not come so far."""
-    try:
-        content = json.loads((directory / RESULT).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    return [float(value) for value in content["values"]]
+def load_result(directory: Path, attempt: Attempt) -> list[float] | None:
+    """Return the objective values that this attempt has left here; None if it did not come so far."""
+    content = _written(directory / RESULT)
+    return [float(value) for value in content["values"]] if attempt.has_written(content) else None
 
 
-def mark_lost(directory: Path, reason: str) -> None:
-    """Leave word in a job's directory that its trial was lost, for whoever can't see the job's process."""
+def mark_lost(directory: Path, reason: str, attempt: Attempt) -> None:
+    """Leave word in a job's directory that the study has closed its trial, for whoever can't see the job's process."""
     if directory.is_dir():
-        write_aside(directory / LOST, f"{reason}\n")
+        write_aside(directory / LOST, json.dumps({"reason": reason, **attempt.as_json()}))
 
 
-def is_marked_lost(directory: Path) -> bool:
-    """Tell whether the trial of the job that wrote into this directory was lost."""
-    return (directory / LOST).exists()
+def reason_of_loss(directory: Path, attempt: Attempt) -> str | None:
+    """Return why the study has closed the trial without this attempt's result; None if nobody says that it has."""
+    content = _written(directory / LOST)
+    return str(content.get("reason")) if attempt.has_written(content) else None
+
+
+def _written(path: Path) -> dict[str, Any]:  # Any: JSON
+    """Return what a process of a search has written; nothing if the file is absent, or a job's own."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def forget_result(directory: Path) -> None:
-    """Take away what an earlier trial has left in a directory, before its job starts."""
-    for name in (RESULT, LOST):
+    """Take away what an earlier attempt has left in a directory, before a job starts there."""
+    for name in OF_JOB:
         (directory / name).unlink(missing_ok=True)

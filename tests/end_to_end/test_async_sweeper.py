@@ -401,11 +401,13 @@ def test_trial_that_kills_its_worker_is_put_back_max_retries_times(run_app: RunA
 
 
 @slow
-def test_trial_given_up_while_its_job_still_runs_is_counted_once(
-    start_app: StartApp, tmp_path: Path, sweep: Path
+@pytest.mark.parametrize("bad", ["none of it", "raise"])
+def test_job_that_ends_after_its_trial_was_taken_for_lost_counts_nowhere(
+    start_app: StartApp, tmp_path: Path, sweep: Path, bad: str
 ) -> None:
     gate = tmp_path / "gate"
-    search = start_app("tracked.py", *PLAIN, f"wait_for={gate}")
+    arguments = ["bad_job=0", "bad=raise"] if bad == "raise" else []
+    search = start_app("tracked.py", *SEARCH, f"wait_for={gate}", *arguments)
     wait_for(lambda: (sweep / "0/waiting").exists(), 60, "the first job")
     storage = Journal(sweep / "optuna_journal.log").open()
     (trial,) = running(trials_of(sweep))
@@ -418,6 +420,27 @@ def test_trial_given_up_while_its_job_still_runs_is_counted_once(
     trials = trials_of(sweep)
     assert Counter(t.state for t in trials) == {TrialState.COMPLETE: 4, TrialState.FAIL: 1}
     assert trials[0].state is TrialState.FAIL and trials[0].value is None
+    (again,) = [t for t in trials if t.user_attrs.get("retry_of") == 0]
+    assert again.params == trials[0].params
+    assert not (sweep / "0/.result.json").exists() and "silent for too long" in (sweep / "0/.lost").read_text()
+    recorded = Recorded(tmp_path)
+    assert recorded.statuses() == {f"trial-{t.number}": "FINISHED" if t.value else "KILLED" for t in trials}
+    assert recorded.parent.data.tags["jobs.finished"] == "4"
+    assert "silent for too long" in recorded.children["trial-0"].data.tags["hydra.status_reason"]
+
+
+@slow
+def test_job_whose_trial_was_closed_with_its_own_result_is_finished(
+    start_app: StartApp, tmp_path: Path, sweep: Path
+) -> None:
+    gate = tmp_path / "gate"
+    search = start_app("tracked.py", *SEARCH, f"wait_for={gate}", "hydra.sweeper.enqueue=[{x: 0.25}]", n_trials(1))
+    wait_for(lambda: (sweep / "0/waiting").exists(), 60, "the first job")
+    storage = Journal(sweep / "optuna_journal.log").open()
+    storage.set_trial_state_values(running(trials_of(sweep))[0]._trial_id, TrialState.COMPLETE, [0.25])
+    gate.touch()
+    assert search.wait(60) == 0
+    assert Recorded(tmp_path).statuses() == {"trial-0": "FINISHED"}
 
 
 @slow

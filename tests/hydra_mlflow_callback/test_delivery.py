@@ -32,8 +32,8 @@ def job(make_job: MakeJob) -> tuple[JobRecord, Path]:
     (directory / ".hydra/config.yaml").write_text("x: 7")
     (directory / "job.log").write_text("log")
     (directory / "dataset.json").write_text(json.dumps({"name": "d", "digest": "1f", "source": "f", "n_rows": 3}))
-    save_result(directory, [0.5])
-    mark_lost(directory, "gone")
+    save_result(directory, [0.5], record.attempt)
+    mark_lost(directory, "gone", record.attempt)
     return record, directory
 
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,13 @@ from hydra_plugins.hydra_mlflow_callback._client import connect, open_experiment
 from hydra_plugins.hydra_mlflow_callback._job_run import End, JobRun, end_of, end_of_lost
 from hydra_plugins.hydra_mlflow_callback._record import SearchRecord, load_job
 from hydra_plugins.hydra_mlflow_callback.config import Settings
-from hydra_plugins.hydra_search.errors import InvalidObjective, SearchError
+from hydra_plugins.hydra_search.errors import InvalidObjective, SearchError, TrialLost
 from hydra_plugins.hydra_search.owner import Owner
-from hydra_plugins.hydra_search.results import save_result
+from hydra_plugins.hydra_search.results import Attempt, mark_lost, save_result
 from hydra_plugins.hydra_trial import TrialPruned, report
 from tests.tracking_client import TrackingClient
 
-from .conftest import ELSEWHERE, job_config, returned
+from .conftest import ELSEWHERE, MakeJob, job_config, returned
 
 
 @pytest.fixture
@@ -239,6 +240,7 @@ def test_model_that_can_not_be_registered_without_a_server_ends_the_program(
 COMPARED = Settings("http://server", "e", "r", metrics=("score",), directions=("maximize",))
 NOT_COMPARED = Settings("http://server", "e", "r")
 PAIR = replace(COMPARED, metrics=("a", "b"), directions=("maximize", "minimize"))
+LATE = TrialLost("The study has closed trial 7 before its job has ended: worker lost")
 REFUSED = InvalidObjective("the job must return a finite number, got nan")
 
 
@@ -256,6 +258,7 @@ class Pruned(TrialPruned):
         (COMPARED, None, End("FAILED", error="the job must return a number, got None")),
         (COMPARED, float("nan"), End("FAILED", error="the job must return a finite number, got nan")),
         (PAIR, 0.5, End("FAILED", error="the job must return 2 value(s), got 1: 0.5")),
+        (COMPARED, LATE, End("KILLED", error=str(LATE))),
         (COMPARED, REFUSED, End("FAILED", error=str(REFUSED))),
         (COMPARED, Pruned("after step 3"), End("KILLED", error="after step 3", pruned=True)),
     ],
@@ -281,10 +284,25 @@ def test_job_that_ended_before_it_began_has_failed() -> None:
     assert end_of(JobReturn(), COMPARED) == End("FAILED", error="the job ended without a result")
 
 
-def test_lost_job_has_finished_if_it_has_left_its_result(tmp_path: Path) -> None:
-    assert end_of_lost(tmp_path) == End("KILLED", error="the job's process ended before the job did")
-    save_result(tmp_path, [0.5, 2.0])
-    assert end_of_lost(tmp_path) == End("FINISHED", (0.5, 2.0))
+def test_lost_job_has_finished_if_it_has_left_its_result_before_the_study_closed_its_trial(make_job: MakeJob) -> None:
+    record, directory = make_job(3)
+    assert end_of_lost(directory, record) == End("KILLED", error="the job's process ended before the job did")
+    save_result(directory, [0.9], Attempt(record.owner, 4))
+    assert end_of_lost(directory, record).status == "KILLED", "that is another trial's"
+    save_result(directory, [0.5, 2.0], record.attempt)
+    assert end_of_lost(directory, record) == End("FINISHED", (0.5, 2.0))
+    mark_lost(directory, "worker lost", record.attempt)
+    assert end_of_lost(directory, record) == End("KILLED", error="worker lost")
+
+
+def test_job_that_takes_its_directory_away_is_recorded_all_the_same(
+    settings: Settings, search: SearchRecord, client: TrackingClient, sweep_dir: Path
+) -> None:
+    job = JobRun.open(settings, search, job_config(sweep_dir, 1, x=0.5))
+    shutil.rmtree(sweep_dir / "1")
+    job.close(returned(0.5))
+    assert client.runs()["trial-1"].info.status == "FINISHED"
+    assert (load_job(sweep_dir / "1").values, load_job(sweep_dir / "1").place) == ([0.5], "1")
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ from hydra_plugins.hydra_mlflow_callback._record import (
 )
 from hydra_plugins.hydra_mlflow_callback.config import Settings
 from hydra_plugins.hydra_search.owner import Owner, of_process
-from hydra_plugins.hydra_search.results import mark_lost
+from hydra_plugins.hydra_search.results import Attempt, mark_lost
 
 from .conftest import ELSEWHERE, MakeJob, process_of_somebody_else
 
@@ -109,7 +109,9 @@ def test_job_that_has_not_ended_goes_on_where_its_process_may_still_live(
 ) -> None:
     record, directory = make_job(0, owner=owner, sweep=sweep)
     assert goes_on(record, directory, search(status)) is alive
-    mark_lost(directory, "no sign of life")
+    mark_lost(directory, "no sign of life", Attempt(Owner.me(), 7))
+    assert goes_on(record, directory, search(status)) is alive, "that is another's"
+    mark_lost(directory, "no sign of life", record.attempt)
     assert not goes_on(record, directory, search(status)), "the study has closed its trial"
 
 

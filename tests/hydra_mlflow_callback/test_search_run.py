@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -122,21 +123,60 @@ def test_job_that_has_not_ended_is_closed_only_if_nobody_works_on_it(
     assert f"Jobs: 1 finished, 0 failed, {int(expected == 'KILLED')} killed" in caplog.messages
 
 
-def test_job_elsewhere_that_the_study_has_closed_as_lost_ends_with_what_it_left(
+def test_job_elsewhere_that_the_study_has_closed_as_lost_is_killed_whatever_it_left(
     begin: Begin, client: TrackingClient, make_job: MakeJob, sweep_dir: Path
 ) -> None:
     search = begin()
     for number in (0, 1, 2):
-        _, directory = make_job(number, owner=ELSEWHERE, sweep=OTHER_SWEEP, parent_run_id=search.run_id)
+        record, directory = make_job(number, owner=ELSEWHERE, sweep=OTHER_SWEEP, parent_run_id=search.run_id)
         if number:
-            mark_lost(directory, "no sign of life")
-    save_result(sweep_dir / "2", [0.75])
+            mark_lost(directory, "no sign of life", record.attempt)
+    save_result(sweep_dir / "2", [0.75], record.attempt)
     close_search(search, sweep_dir, "KILLED")
     assert {name: run.info.status for name, run in client.runs().items()} == {
-        "search": "KILLED", "trial-1": "KILLED", "trial-2": "FINISHED",
+        "search": "KILLED", "trial-1": "KILLED", "trial-2": "KILLED",
     }  # fmt: skip
-    assert client.runs()["trial-2"].data.metrics["score"] == 0.75
+    assert "score" not in client.runs()["trial-2"].data.metrics, "a result that came too late"
     assert load_job(sweep_dir / "0").status == "RUNNING" and not load_job(sweep_dir / "0").sent
+
+
+def test_job_that_finished_after_the_study_had_closed_its_trial_is_killed_and_not_the_best(
+    begin: Begin, client: TrackingClient, make_job: MakeJob, sweep_dir: Path
+) -> None:
+    search = begin()
+    record, directory = make_job(0, 0.9, parent_run_id=search.run_id, owner=ELSEWHERE)
+    make_job(1, 0.5, parent_run_id=search.run_id)
+    close_search(search, sweep_dir, "KILLED")
+    assert client.runs()["trial-0"].info.status == "FINISHED"
+    mark_lost(directory, "worker lost", record.attempt)
+    close_search(search, sweep_dir, "FINISHED")
+    assert {name: run.info.status for name, run in client.runs().items()} == {
+        "search": "FINISHED", "trial-0": "KILLED", "trial-1": "FINISHED",
+    }  # fmt: skip
+    parent = client.runs()["search"].data
+    assert (parent.tags["best.trial"], parent.tags["jobs.killed"]) == ("trial-1", "1")
+
+
+def test_copied_directories_of_jobs_are_no_jobs(
+    begin: Begin, client: TrackingClient, make_job: MakeJob, sweep_dir: Path
+) -> None:
+    search = begin()
+    for number in (0, 1):
+        make_job(number, 0.5, parent_run_id=search.run_id, place=str(number))
+    for copy in ("0 copy", "7", "backup/0"):
+        shutil.copytree(sweep_dir / "0", sweep_dir / copy)
+    close_search(search, sweep_dir, "FINISHED")
+    assert set(client.runs()) == {"search", "trial-0", "trial-1"}
+    assert client.runs()["search"].data.tags["jobs.finished"] == "2"
+
+
+def test_search_whose_whole_directory_was_moved_has_its_jobs(
+    begin: Begin, client: TrackingClient, make_job: MakeJob, sweep_dir: Path
+) -> None:
+    search = begin()
+    make_job(0, 0.5, parent_run_id=search.run_id, place="0")
+    close_search(search, sweep_dir.rename(sweep_dir.with_name("archive")), "FINISHED")
+    assert client.runs()["search"].data.tags["jobs.finished"] == "1"
 
 
 def test_run_that_no_record_knows_is_killed_and_that_of_another_search_is_not(

@@ -11,7 +11,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hydra_plugins.hydra_search.owner import Owner, Watch, is_ours
-from hydra_plugins.hydra_search.results import load_result, mark_lost
+from hydra_plugins.hydra_search.results import Attempt, load_result, mark_lost
 from hydra_plugins.hydra_search.trials import (
     FIXED,
     INTERRUPTED,
@@ -169,8 +169,8 @@ class TrialQueue:
         """
         try:
             now = self.storage.get_trial(trial_id(trial))
-            directory = directory_of(now, self.search.sweep_dir)
-            values = load_result(directory)
+            directory, attempt = directory_of(now, self.search.sweep_dir), attempt_of(now)
+            values = load_result(directory, attempt) if attempt else None
             if values is not None:
                 self.storage.set_trial_state_values(trial_id(trial), TrialState.COMPLETE, values)
                 return False
@@ -178,13 +178,20 @@ class TrialQueue:
             closed = self.storage.set_trial_state_values(trial_id(trial), TrialState.FAIL)
         except UpdateFinishedTrialError:
             return False
-        mark_lost(directory, reason)
+        if attempt:
+            mark_lost(directory, reason, attempt)
         return closed
 
 
 def owner_of(trial: FrozenTrial) -> Owner | None:
     """Return the process that took the trial; None before it has written so."""
     return Owner.of_attribute(trial.user_attrs.get(WORKER))
+
+
+def attempt_of(trial: FrozenTrial) -> Attempt | None:
+    """Return to what the files of the trial's job belong; None before a worker has said that it took the trial."""
+    owner = owner_of(trial)
+    return Attempt(owner, trial.number) if owner else None
 
 
 def sweeper_of(trial: FrozenTrial) -> Owner | None:

@@ -8,7 +8,6 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus, run_job
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
@@ -17,10 +16,10 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins import hydra_trial
-from hydra_plugins.hydra_search.errors import DatabaseGone, InvalidObjective, one_line
+from hydra_plugins.hydra_search.errors import DatabaseGone, InvalidObjective, TrialLost, one_line
 from hydra_plugins.hydra_search.grammar import override_text
 from hydra_plugins.hydra_search.owner import SECONDS_BETWEEN_BEATS, every
-from hydra_plugins.hydra_search.results import forget_result, objective_values, save_result
+from hydra_plugins.hydra_search.results import forget_result
 from hydra_plugins.hydra_search.secret_sources import secrets_of
 from hydra_plugins.hydra_search.trials import BEAT, INTERRUPTED, JOB_DIR
 
@@ -29,6 +28,7 @@ from ._job_config import Composer
 from ._reporter import Reporter
 from ._sampler import Samplers, everywhere, load_custom_space, make_pruner
 from ._study import StudyOfTrial
+from ._task import JobTrial, Task
 
 if TYPE_CHECKING:
     from hydra.types import HydraContext, TaskFunction
@@ -42,22 +42,6 @@ log = logging.getLogger(__name__)
 
 class NoJob(Exception):
     """The trial's parameters can't be had."""
-
-
-@dataclass
-class Task:
-    """The user's function as Hydra runs it. What it returns is checked once, and outlives this process from here on."""
-
-    function: "TaskFunction"
-    n_objectives: int
-    values: tuple[float, ...] = ()
-
-    def __call__(self, config: "DictConfig") -> object:
-        """Run the job. Raises InvalidObjective for a result that can't be compared: the job has failed."""
-        result: object = self.function(config)
-        self.values = objective_values(result, self.n_objectives)
-        save_result(Path(HydraConfig.get().runtime.output_dir), self.values)
-        return result
 
 
 @dataclass
@@ -95,7 +79,7 @@ class TrialRunner:
     def _run(self, claimed: FrozenTrial) -> None:
         sampler = self.samplers.of_trial(claimed.number)
         study = StudyOfTrial(self.search, self.queue.storage, sampler, self.pruner, claimed, self.secrets)
-        task = Task(self.task_function, len(self.search.directions))
+        task = Task(self.task_function, study)
         try:
             job = self._job(study, task)
         except (UpdateFinishedTrialError, DatabaseGone):
@@ -107,6 +91,8 @@ class TrialRunner:
             study.close(TrialState.COMPLETE, list(task.values))
             return
         result = returned(job)
+        if isinstance(result, TrialLost):
+            raise UpdateFinishedTrialError(str(result))
         if isinstance(result, (TrialPruned, hydra_trial.TrialPruned)):
             study.close(TrialState.PRUNED)
         else:
@@ -122,7 +108,7 @@ class TrialRunner:
         if subdir != str(trial.number):
             trial.set_user_attr(JOB_DIR, subdir)
         forget_result(Path(self.search.sweep_dir, subdir))  # of a search that is not in this study any more
-        with hydra_trial.running(trial), hydra_trial.listening(Reporter(trial)):
+        with hydra_trial.running(JobTrial(trial)), hydra_trial.listening(Reporter(trial)):
             return run_job(
                 task_function=task,
                 config=job,

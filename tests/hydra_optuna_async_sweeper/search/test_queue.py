@@ -1,16 +1,18 @@
 import sqlite3
+import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from optuna import Study, Trial
+from optuna import Study, Trial, load_study
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.hydra_optuna_async_sweeper.search._queue import FIXED, TrialQueue
 from hydra_plugins.hydra_optuna_async_sweeper.search._spec import Search
 from hydra_plugins.hydra_optuna_async_sweeper.storage._resolve import database_at
-from hydra_plugins.hydra_search.results import is_marked_lost, save_result
+from hydra_plugins.hydra_search.owner import Owner
+from hydra_plugins.hydra_search.results import Attempt, reason_of_loss, save_result
 from hydra_plugins.hydra_search.trials import INTERRUPTED
 from tests.sweeps import made_up_search, queue_of
 
@@ -85,10 +87,10 @@ def test_running_trial_that_left_its_result_is_closed_with_it_and_not_requeue(se
     trial = claimed(queue)
     directory = Path(search.sweep_dir, str(trial.number))
     directory.mkdir()
-    save_result(directory, [0.5])
+    save_result(directory, [0.5], Attempt(Owner.me(), trial.number))
     assert not queue.requeue(trial, INTERRUPTED)
     assert (queue.trials()[0].state, queue.trials()[0].value) == (TrialState.COMPLETE, 0.5)
-    assert not is_marked_lost(directory)
+    assert reason_of_loss(directory, Attempt(Owner.me(), 0)) is None
 
 
 @pytest.mark.parametrize("by", ["the worker that goes on", "the sweep that has ended"])
@@ -98,7 +100,7 @@ def test_end_that_a_crashed_database_has_forgotten_is_written_again(search: Sear
     queue = queue_of(search)
     trial = claimed(queue)
     (tmp_path / "0").mkdir()
-    save_result(tmp_path / "0", [0.5])
+    save_result(tmp_path / "0", [0.5], Attempt(Owner.me(), 0))
     queue.storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, [0.5])
     queue.note_closed(trial)
     with closing(sqlite3.connect(database)) as connection, connection:
@@ -119,4 +121,80 @@ def test_lost_trial_leaves_word_in_its_directory_for_those_who_cannot_see_its_pr
     directory = Path(search.sweep_dir, str(trial.number))
     directory.mkdir()
     assert queue.requeue(trial, "worker lost")
-    assert is_marked_lost(directory)
+    assert reason_of_loss(directory, Attempt(Owner.me(), 0)) == "worker lost"
+
+
+@pytest.mark.parametrize(
+    "other", [Attempt(Owner.me(), 1), Attempt(Owner("another boot", 1, 1.0), 0)], ids=["trial", "worker"]
+)
+def test_result_of_another_study_or_trial_in_the_directory_is_not_the_trials(search: Search, other: Attempt) -> None:
+    queue = queue_of(search)
+    trial = claimed(queue)
+    directory = Path(search.sweep_dir, str(trial.number))
+    directory.mkdir()
+    save_result(directory, [0.5], other)
+    assert queue.requeue(trial, "worker lost")
+    assert (queue.trials()[0].state, queue.trials()[0].values) == (TrialState.FAIL, None)
+
+
+def unowned(queue: TrialQueue) -> FrozenTrial:
+    """Claim a trial as a worker does that is killed before it can say so, or as another program does."""
+    queue.fill()
+    waiting = queue.trials(TrialState.WAITING)[0]
+    assert queue.storage.set_trial_state_values(waiting._trial_id, TrialState.RUNNING)
+    return waiting
+
+
+def gone_after(queue: TrialQueue, monkeypatch: pytest.MonkeyPatch, seconds: int) -> list[int]:
+    """Watch the queue every second, on a clock that is moved by hand; return what was taken for lost."""
+    found = []
+    for second in range(seconds):
+        monkeypatch.setattr(time, "monotonic", lambda now=second: now)
+        found += [trial.number for trial in queue.requeue_stale()]
+    return found
+
+
+def test_trial_whose_worker_died_between_two_writes_is_requeued(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = queue_of(replace(search, n_trials=1))
+    trial = unowned(queue)
+    assert gone_after(queue, monkeypatch, 15) == []
+    assert gone_after(queue, monkeypatch, 30) == [trial.number]
+    assert claimed(queue).user_attrs["retry_of"] == trial.number
+
+
+@pytest.mark.parametrize("whose", ["one of ours that they took", "one of their own"])
+def test_trial_of_another_program_is_its_own_however_long_and_takes_no_place_until_it_ends(
+    search: Search, monkeypatch: pytest.MonkeyPatch, whose: str
+) -> None:
+    queue = queue_of(replace(search, enqueued=()))
+    if whose == "one of their own":
+        study = load_study(study_name="s", storage=queue.storage)
+        theirs = study.ask()
+    else:
+        theirs = Trial(Study("s", queue.storage), unowned(queue)._trial_id)
+        theirs.suggest_float("x", 0, 1)
+    assert gone_after(queue, monkeypatch, 300) == []
+    assert queue.running() == []
+    for _ in range(3):
+        claimed(queue)
+    assert queue.claim() is None
+    Study("s", queue.storage).tell(theirs.number, 0.5)
+    assert queue_of(replace(search, n_trials=5)).fill() == 1
+
+
+@pytest.mark.parametrize(
+    "attributes", [{"worker": "a name"}, {"worker": {"host": "a"}}, {"retries": "many", "lost": "by them"}]
+)
+def test_attributes_that_another_program_has_written_are_no_trouble(
+    search: Search, monkeypatch: pytest.MonkeyPatch, attributes: dict[str, object]
+) -> None:
+    queue = queue_of(search)
+    trial = unowned(queue)
+    for key, value in attributes.items():
+        queue.storage.set_trial_user_attr(trial._trial_id, key, value)
+    assert gone_after(queue, monkeypatch, 300) == []
+    queue.requeue_left()
+    queue.storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+    assert claimed(queue).number != trial.number

@@ -1,0 +1,107 @@
+"""The user's function in the hands of Hydra, and what it gets to see of its trial."""
+
+import logging
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hydra.core.hydra_config import HydraConfig
+from optuna import Trial
+
+from hydra_plugins.hydra_search.errors import TrialLost
+from hydra_plugins.hydra_search.owner import Owner
+from hydra_plugins.hydra_search.results import Attempt, forget_result, mark_lost, objective_values, save_result
+from hydra_plugins.hydra_search.trials import RESERVED, reason_of
+
+from ._study import StudyOfTrial
+
+if TYPE_CHECKING:
+    from hydra.types import TaskFunction
+    from omegaconf import DictConfig
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Task:
+    """The user's function as Hydra runs it. What it returns is checked once, and outlives this process from here on.
+
+    Callbacks hear of a job's end before the study does; so the study is asked first whether the trial still counts.
+    """
+
+    function: "TaskFunction"
+    study: StudyOfTrial
+    values: tuple[float, ...] = ()
+
+    def __call__(self, config: "DictConfig") -> object:
+        """Run the job.
+
+        Raises:
+            InvalidObjective: the result can't be compared: the job has failed.
+            TrialLost: somebody else has closed the trial meanwhile.
+        """
+        here = Path.cwd()
+        try:
+            result: object = self.function(config)
+            self.values = objective_values(result, len(self.study.directions))
+            self._keep()
+        except Exception:
+            self._follow_study()
+            raise
+        finally:
+            with suppress(FileNotFoundError):  # the job has taken its directory away
+                os.chdir(here)
+        self._follow_study()
+        return result
+
+    def _keep(self) -> None:
+        directory, number = output_dir(), self.study.number
+        try:
+            save_result(directory, self.values, Attempt(Owner.me(), number))
+        except OSError as error:  # a full disk, no directory: the study is told all the same
+            log.warning(f"Trial {number}: its result can't be kept in {directory} ({error}); the study has it.")
+
+    def _follow_study(self) -> None:
+        try:
+            now = self.study.storage.get_trial(self.study.trial_id)
+        except Exception:  # of the storage; whoever closes the trial meets the same
+            log.debug("The study can't be asked for the trial.", exc_info=True)
+            return
+        if not now.state.is_finished() or (self.values and now.values == list(self.values)):
+            return  # in the other case by whoever has found the result
+        reason = reason_of(now) or f"closed as {now.state.name}"
+        forget_result(output_dir())
+        mark_lost(output_dir(), reason, Attempt(Owner.me(), now.number))
+        raise TrialLost(f"The study has closed trial {now.number} before its job has ended: {reason}")
+
+
+def output_dir() -> Path:
+    """Return the directory of the job that runs."""
+    return Path(HydraConfig.get().runtime.output_dir)
+
+
+class JobTrial:
+    """The trial as a job sees it: what the search itself writes there is not the job's."""
+
+    def __init__(self, trial: Trial) -> None:
+        self._trial = trial
+
+    @property
+    def number(self) -> int:
+        """The trial's number in its study."""
+        return self._trial.number
+
+    def set_user_attr(self, key: str, value: object) -> None:
+        """Keep a JSON value with the trial.
+
+        Raises:
+            ValueError: the key is one of the search's own.
+        """
+        if key in RESERVED:
+            raise ValueError(
+                f"set_user_attr(key, value): key must be none of the search's own, got {key!r}. "
+                f"Choose another name than {', '.join(sorted(RESERVED))}."
+            )
+        self._trial.set_user_attr(key, value)
