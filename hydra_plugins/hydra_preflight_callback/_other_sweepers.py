@@ -24,7 +24,7 @@ from hydra_plugins.hydra_search.grammar import (
     refuse_sign,
     require_choices,
 )
-from hydra_plugins.hydra_search.jobs import Check, check_job, compose_job
+from hydra_plugins.hydra_search.jobs import Check, check_job, check_subdirs, compose_job, subdir_of
 from hydra_plugins.hydra_search.secret_sources import recorded_yaml, secrets_of
 from hydra_plugins.hydra_search.settings import (
     check_direction,
@@ -67,6 +67,29 @@ def check_search(
     for overrides in branches(space, loader):
         lines = [f"{key}={value}" for key, value in overrides.items()]
         check_job(compose_job(config, loader, lines, space.fixed, written), check)
+    _check_directories(config, loader, space)
+
+
+def _check_directories(config: DictConfig, loader: ConfigLoader, space: FlatSpace) -> None:
+    """Refuse a pattern by which jobs would surely share a directory: these sweepers, and trackers, overwrite it.
+
+    Where every combination is tried, two jobs that differ in one key only must differ in their directories too.
+    """
+
+    def job(values: Mapping[str, str], number: int) -> DictConfig:
+        lines = [f"{key}={value}" for key, value in values.items()]
+        made = compose_job(config, loader, lines, space.fixed, {})
+        made.hydra.job.num, made.hydra.job.id = number, str(number)
+        return made
+
+    first = {entry.key: entry.first() for entry in space.entries}
+    others = {entry.key: entry.second() for entry in space.entries}
+    if len({subdir_of(job(first, number)) for number in (0, 1)}) == 2 or not space.entries:
+        return
+    optimizes = "direction" in config.hydra.sweeper
+    changes = [others] if optimizes else [{key: value} for key, value in others.items() if value != first[key]]
+    for change in changes:
+        check_subdirs(config, [job(first | change, number) for change in ({}, change) for number in (0, 1)])
 
 
 def read_space(config: DictConfig, loader: ConfigLoader) -> FlatSpace:

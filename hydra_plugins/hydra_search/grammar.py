@@ -50,6 +50,13 @@ class Entry:
         is_interval = self.override.is_interval_sweep()
         return self.options()[0] if is_interval else next(self.override.sweep_string_iterator())
 
+    def second(self) -> str:
+        """Return another value than the first; of an interval the highest. The first, if there is no other."""
+        value = self.override.value()
+        if isinstance(value, IntervalSweep):
+            return str(value.end)
+        return next((text for text in self.override.sweep_string_iterator() if text != self.first()), self.first())
+
 
 def parse_entry(key: str, value: object) -> Entry:
     """Parse `key: value` of a search space.

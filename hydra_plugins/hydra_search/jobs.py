@@ -4,7 +4,8 @@ Also what plugins ask one another before the first job: a sweeper for its search
 """
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Protocol, runtime_checkable
 
@@ -95,6 +96,31 @@ def check_job(config: DictConfig, check: Check | None) -> None:
             raise BadInput(_one_line(error.__cause__ or error)) from error
         except (ValueError, OSError, HydraException, OmegaConfBaseException) as error:
             raise BadInput(_one_line(error)) from error
+
+
+def subdir_of(job: DictConfig) -> str:
+    """Return the directory in the sweep's that Hydra would give to this job.
+
+    Raises:
+        BadInput: it can't be resolved.
+    """
+    try:
+        with _as_current_job(job):
+            return str(job.hydra.sweep.subdir)
+    except OmegaConfBaseException as error:
+        raise _bad_subdir(job, f"can't be resolved ({_one_line(error).rstrip('.')})") from error
+
+
+def check_subdirs(config: DictConfig, jobs: Iterable[DictConfig]) -> None:
+    """Refuse, by BadInput, a `hydra.sweep.subdir` that gives the same directory to all of these jobs of a sweep."""
+    if len({os.path.normpath(subdir_of(job)) for job in jobs}) == 1:
+        raise _bad_subdir(config, "gives several jobs one directory, where each would overwrite what the last has left")
+
+
+def _bad_subdir(config: DictConfig, rule: str) -> BadInput:
+    sweep = OmegaConf.to_container(config.hydra.sweep, resolve=False)
+    written = sweep.get("subdir") if isinstance(sweep, dict) else None
+    return bad_input("hydra.sweep.subdir", written, rule, "Write ${hydra.job.num}, Hydra's own default.")
 
 
 def _unknown_key(

@@ -39,7 +39,11 @@ def trial_number() -> int | None:
 
 
 def set_user_attr(key: str, value: object) -> None:
-    """Keep a value that JSON can hold with the current trial, to be read in the study. Outside a search: nothing."""
+    """Keep a value that JSON can hold with the current trial, to be read in the study. Outside a search: nothing.
+
+    Raises:
+        ValueError: the search writes under this key itself.
+    """
     if _current:
         _current[-1].set_user_attr(key, value)
 

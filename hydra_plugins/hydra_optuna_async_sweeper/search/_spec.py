@@ -34,6 +34,7 @@ from ..storage._resolve import resolve_storage
 from ..storage._storage import StudyStorage
 from ..worker._job_config import Composer
 from ..worker._sampler import Plain, is_grid, load_custom_space, make_pruner, try_sampler
+from ._directories import check_pattern, refuse_leftovers
 
 if TYPE_CHECKING:
     from hydra.core.config_loader import ConfigLoader
@@ -99,13 +100,15 @@ def prepare_search(
     load_custom_space(settings.custom_search_space)
     composer = Composer(loader, config)
     _check_branches(config, loader, space, fixed, check, composer)
+    if not settings.custom_search_space:  # which may name parameters that are not known before a trial
+        check_pattern(config, space, fixed, composer.compose)
     constant = {override.key_or_group for override in given.values() if not override.is_sweep_override()}
     enqueued = [*first_trials(settings, space, config, constant), *_grid_of(sampler, space)]
     n_trials = settings.n_trials
     if is_grid(sampler):
         n_trials = min(n_trials, len(enqueued))
         log.info(f"Updating num of trials to {n_trials} due to using GridSampler.")
-    return Search(
+    search = Search(
         study_name=settings.study_name or f"{config.hydra.job.name}-{time.strftime('%Y-%m-%d_%H-%M-%S')}",
         storage=resolve_storage(settings.storage, sweep_dir, Path.cwd()),
         directions=directions,
@@ -128,6 +131,9 @@ def prepare_search(
         report=settings.report,
         devices=_devices_of(settings.devices),
     )
+    file = search.storage.file
+    refuse_leftovers(search.sweep_dir, search.study_name, search.storage, lambda: file is None or file.exists())
+    return search
 
 
 def _space_of(params: Setting, given: Iterable[Override]) -> tuple[Space, list[str]]:

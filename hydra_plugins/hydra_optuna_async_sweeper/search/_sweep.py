@@ -25,6 +25,7 @@ from hydra_plugins.hydra_search.trials import ERROR, Outcome, directory_of, outc
 from ..worker._job_config import item_context
 from ..worker._sampler import Samplers, is_grid
 from ..worker._worker import Worker
+from ._directories import refuse_leftovers
 from ._monitor import LauncherGuard, Monitor, own_workers
 from ._progress import Progress
 from ._queue import TrialQueue
@@ -72,6 +73,8 @@ class Sweep:
             write_aside(sweep_dir / MULTIRUN, recorded_yaml(config, secrets))
         storage = search.storage.open()
         optuna.logging.disable_default_handler()
+        name = search.study_name
+        refuse_leftovers(search.sweep_dir, name, search.storage, lambda: name in optuna.get_all_study_names(storage))
         study = optuna.create_study(
             study_name=search.study_name,
             storage=storage,

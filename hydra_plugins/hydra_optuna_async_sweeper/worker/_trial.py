@@ -16,7 +16,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins import hydra_trial
-from hydra_plugins.hydra_search.errors import DatabaseGone, InvalidObjective, TrialLost, one_line
+from hydra_plugins.hydra_search.errors import BadInput, DatabaseGone, InvalidObjective, TrialLost, one_line
 from hydra_plugins.hydra_search.grammar import override_text
 from hydra_plugins.hydra_search.owner import SECONDS_BETWEEN_BEATS, every
 from hydra_plugins.hydra_search.results import forget_result
@@ -24,6 +24,7 @@ from hydra_plugins.hydra_search.secret_sources import secrets_of
 from hydra_plugins.hydra_search.trials import BEAT, INTERRUPTED, JOB_DIR
 
 from .._upstream import returned, trial_id
+from ..search._directories import take_directory
 from ._job_config import Composer
 from ._reporter import Reporter
 from ._sampler import Samplers, everywhere, load_custom_space, make_pruner
@@ -104,7 +105,10 @@ class TrialRunner:
         overrides = [*suggested, *self.search.fixed, *self._custom_overrides(trial)]
         log.info(f"\t#{trial.number} : {' '.join(map(self.secrets.override, overrides))}")
         job = self.composer.compose(overrides, trial.number)
-        subdir = str(job.hydra.sweep.subdir)
+        try:
+            subdir = take_directory(self.search.sweep_dir, job)
+        except (OSError, BadInput) as error:
+            raise NoJob(error) from error
         if subdir != str(trial.number):
             trial.set_user_attr(JOB_DIR, subdir)
         forget_result(Path(self.search.sweep_dir, subdir))  # of a search that is not in this study any more
