@@ -176,7 +176,7 @@ def new_record(
     if search is not None and in_search:
         record.tags[SEARCHED] = json.dumps(record.overrides)
         record.parent_run_id, record.sweep = search.run_id, search.sweep
-        record.place = os.path.relpath(config.hydra.runtime.output_dir, config.hydra.sweep.dir)
+        record.place = os.path.normpath(str(config.hydra.sweep.subdir))
         record.tags |= search.tags | {"mlflow.parentRunId": search.run_id, "study_name": settings.run_name}
     record.tags[JOB_KEY] = record.key
     return record

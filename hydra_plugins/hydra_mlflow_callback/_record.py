@@ -129,7 +129,7 @@ def records_below(directory: Path, parent_run_id: str) -> Iterator[tuple[Path, J
     """
     found = [(path.parent, _readable(path)) for path in directory.rglob(JOB_RECORD)]
     mine = [(path, record) for path, record in found if record and record.parent_run_id == parent_run_id]
-    originals = [(path, record) for path, record in mine if record.place in (None, str(path.relative_to(directory)))]
+    originals = [(path, record) for path, record in mine if record.place is None or directory / record.place == path]
     yield from sorted(originals, key=lambda item: (item[1].number or 0, item[1].start_time))
 
 

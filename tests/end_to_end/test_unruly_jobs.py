@@ -28,5 +28,7 @@ def test_what_a_job_does_costs_its_own_trial_at_most(run_app: RunApp, tmp_path: 
     assert trials[4].user_attrs["note"] == "mine"
     assert f"Trial 3: its result can't be kept in {tmp_path}/multirun/search/3" in done.stdout
     statuses = {f"trial-{i}": FINE if end is FINE else "FAILED" for i, end in enumerate(DEEDS.values())}
-    assert Recorded(tmp_path).statuses() == statuses
+    recorded = Recorded(tmp_path)
+    assert recorded.statuses() == statuses
+    assert recorded.parent.data.tags["jobs.finished"] == str(sum(end is FINE for end in DEEDS.values()))
     assert {path.name for path in tmp_path.iterdir()} <= {"multirun", "mlflow.db", "mlflow.db.lock", "mlruns"}

@@ -75,7 +75,7 @@ def job_config(sweep_dir: Path, number: int = 0, *, search: bool = True, **value
         "job": {"num": number} if search else {},
         "overrides": {"task": [f"{key}={value}" for key, value in values.items()]},
         "runtime": {"output_dir": str(output), "choices": {"kind": "plain", "hydra/launcher": "basic", "none": None}},
-        "sweep": {"dir": str(sweep_dir)},
+        "sweep": {"dir": str(sweep_dir), "subdir": str(number)},
         "output_subdir": ".hydra",
     }
     return OmegaConf.create({**values, "hydra": hydra})

@@ -80,6 +80,7 @@ def test_id_of_a_trial_is_the_one_that_storages_take() -> None:
     study.ask()
     for trial in study.trials:
         assert Trial(study, trial_id(trial)).number == trial.number
+        assert trial_id(Trial(study, trial_id(trial))) == trial_id(trial)
 
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
