@@ -32,6 +32,7 @@ from ..space._overrides import with_overrides
 from ..space._tree import Space, parse_space
 from ..storage._resolve import resolve_storage
 from ..storage._storage import StudyStorage
+from ..worker._gpu import devices_of
 from ..worker._job_config import Composer
 from ..worker._sampler import Plain, is_grid, load_custom_space, make_pruner, try_sampler
 from ._directories import check_pattern, refuse_leftovers
@@ -129,7 +130,7 @@ def prepare_search(
         deadline=_deadline_of(settings.timeout, config),
         target=_target_of(settings.target, directions),
         report=settings.report,
-        devices=_devices_of(settings.devices),
+        devices=devices_of(settings.devices),
     )
     file = search.storage.file
     refuse_leftovers(search.sweep_dir, search.study_name, search.storage, lambda: file is None or file.exists())
@@ -234,16 +235,6 @@ def _target_of(target: float | None, directions: Sequence[str]) -> float | None:
         remedy = "Leave it null, and bound the search by n_trials or timeout."
         raise bad_input("hydra.sweeper.target", target, "needs a single objective", remedy)
     return target
-
-
-def _devices_of(devices: object) -> tuple[str, ...] | None:
-    """Return the GPUs to share out; none for those that each worker sees."""
-    if devices is None or devices == "auto":
-        return None if devices is None else ()
-    if not isinstance(devices, list) or not devices or any(isinstance(name, (bool, float)) for name in devices):
-        rule = "must be null, auto, or a list of GPUs"
-        raise bad_input("hydra.sweeper.devices", devices, rule, "Set hydra.sweeper.devices=auto, or =[0,1].")
-    return tuple(map(str, devices))
 
 
 def _names_of(value: object) -> tuple[str, ...]:

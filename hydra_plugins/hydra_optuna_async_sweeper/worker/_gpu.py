@@ -9,6 +9,8 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hydra_plugins.hydra_search.errors import bad_input
+
 if TYPE_CHECKING:
     from filelock import FileLock  # the options of this package name `gpu_count`, and load nothing heavy
 
@@ -34,6 +36,16 @@ def visible_devices() -> list[str]:
 def gpu_count() -> int:
     """Return how many workers the GPUs of this machine can feed; 1 without any. The resolver `${gpu_count:}`."""
     return max(1, len(visible_devices()))
+
+
+def devices_of(devices: object) -> tuple[str, ...] | None:
+    """Return the GPUs to share out; none for those that each worker sees."""
+    if devices is None or devices == "auto":
+        return None if devices is None else ()
+    if not isinstance(devices, list) or not devices or any(isinstance(name, (bool, float)) for name in devices):
+        rule = "must be null, auto, or a list of GPUs"
+        raise bad_input("hydra.sweeper.devices", devices, rule, "Set hydra.sweeper.devices=auto, or =[0,1].")
+    return tuple(map(str, devices))
 
 
 def take_device(devices: Sequence[str], folder: Path) -> str | None:
