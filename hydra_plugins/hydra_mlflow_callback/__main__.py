@@ -8,6 +8,8 @@ import logging
 import sys
 from pathlib import Path
 
+from hydra_plugins.hydra_search.urls import MASK, missing_variable
+
 
 def main(arguments: list[str]) -> None:
     """Send what is not sent yet, from the sweep directory that the command line names."""
@@ -26,6 +28,10 @@ def main(arguments: list[str]) -> None:
         raise SystemExit(text) from None
     if search.status == "RUNNING":
         raise SystemExit(f"the search in {given!r} has not ended; its own end delivers the records")
+    uri = search.settings.tracking_uri
+    if MASK in uri or missing_variable(uri):
+        name = missing_variable(uri) or "MLFLOW_TRACKING_URI, the whole address,"
+        raise SystemExit(f"the password of {uri} is kept in no file; set {name} in the environment")
     try:
         close_search(search, directory, search.status)
     except Undelivered as undelivered:

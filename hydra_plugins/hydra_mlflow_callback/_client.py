@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from hydra_plugins.hydra_search.errors import BadInput, SearchError, bad_input
-from hydra_plugins.hydra_search.urls import is_dead_loopback, masked, without_user
+from hydra_plugins.hydra_search.urls import is_dead_loopback, masked, missing_variable, without_user
 
 from ._payload import shorten
 from .config import Settings
@@ -136,6 +136,10 @@ def database_lock(uri: str) -> AbstractContextManager[object]:
 def check_worker(settings: Settings, *, elsewhere: bool) -> None:
     """Raise BadInput if this machine lacks the SQLite file, or is `elsewhere` than the one a loopback address means."""
     name, uri, host = settings.named("tracking_uri"), settings.tracking_uri, socket.gethostname()
+    variable = missing_variable(uri)
+    if variable:
+        rule = f"each worker takes its password from its own environment, and {variable} is not set on {host}"
+        raise bad_input(name, uri, rule, "Set it there.")
     path = _sqlite_file(uri)
     if path is not None and not path.exists():
         remedy = (

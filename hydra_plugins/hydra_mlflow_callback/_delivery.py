@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from hydra_plugins.hydra_search.errors import one_line
 from hydra_plugins.hydra_search.files import DATASET, EXAMPLE, MODEL, OF_JOB
+from hydra_plugins.hydra_search.secrets import Secrets
+from hydra_plugins.hydra_search.urls import masked
 
 from ._client import connect
 from ._model import log_model
 from ._payload import MAX_TAG_LENGTH, clean_tags, clean_text, shorten
 from ._reach import RunGone, is_gone, is_refused, is_there, made_once
 from ._record import JOB_KEY, JobRecord
-from ._upload import files_below
+from ._upload import files_below, secrets_left_in, send_without
 from ._values import log_values
 from .config import Settings
 
@@ -34,6 +36,7 @@ class Parcel:
     def __init__(self, client: "MlflowClient", run_id: str, left_out: Sequence[str]) -> None:
         self.client = client
         self.run_id = run_id
+        self.secrets = Secrets()  # that its files are sent without
         self.left_out = list(left_out)
         self.trouble: Exception | None = None
 
@@ -78,6 +81,8 @@ def _deliver(client: "MlflowClient", settings: Settings, record: JobRecord, dire
     parcel.attempt(DATASET, partial(log_dataset, client, parcel.run_id, directory))
     is_logged = parcel.attempt("the model", partial(log_model, client, settings, record, directory))
     if settings.log_artifacts:
+        if record.is_masked:
+            parcel.secrets = secrets_left_in(directory, settings.redact)
         upload(parcel, settings, record, directory, without=(MODEL, EXAMPLE) if is_logged else ())
     end(client, parcel.run_id, record.status, record.end_time)
     say_left_out(record.name, parcel.left_out)
@@ -134,7 +139,7 @@ def _find_or_create(client: "MlflowClient", settings: Settings, record: JobRecor
 
 
 def upload(parcel: Parcel, settings: Settings, record: JobRecord, directory: Path, without: Sequence[str] = ()) -> None:
-    """Upload the job's output directory, but for our own records and the files `without`."""
+    """Upload the job's output directory, but for our own records, the files `without`, and secrets."""
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
     # The client would ask the server for the run again, only to learn this address.
@@ -146,7 +151,8 @@ def upload(parcel: Parcel, settings: Settings, record: JobRecord, directory: Pat
         elif not name.startswith(OF_JOB):
             folder = path.parent.relative_to(directory).as_posix()
             to = None if folder == "." else folder
-            parcel.attempt(name, partial(repository.log_artifact, str(path), to))
+            send = partial(repository.log_artifact, artifact_path=to)
+            parcel.attempt(name, partial(send_without, parcel.secrets, path, send))
 
 
 def log_dataset(client: "MlflowClient", run_id: str, directory: Path) -> None:
@@ -166,7 +172,7 @@ def log_dataset(client: "MlflowClient", run_id: str, directory: Path) -> None:
         return
     if not isinstance(content, dict) or not {"name", "digest"} <= content.keys():
         return
-    source = clean_text(str(content.get("source", "")))
+    source = masked(clean_text(str(content.get("source", ""))))
     profile = {key: value for key, value in content.items() if key not in ("name", "digest", "source")}
     dataset = Dataset(
         name=clean_text(str(content["name"])),

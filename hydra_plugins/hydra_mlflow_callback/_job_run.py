@@ -17,7 +17,6 @@ from hydra_plugins.hydra_search.owner import every
 from hydra_plugins.hydra_search.results import load_result, objective_values, reason_of_loss
 from hydra_plugins.hydra_search.secret_sources import secrets_of_job
 from hydra_plugins.hydra_search.secrets import Secrets
-from hydra_plugins.hydra_search.urls import masked
 from hydra_plugins.hydra_trial import listening
 
 from ._client import connect
@@ -45,10 +44,8 @@ class JobRun:
     """One job on its way into MLflow. Its record on disk comes first; the server may be away."""
 
     def __init__(self, settings: Settings, record: JobRecord, directory: Path, secrets: Secrets) -> None:
-        self.settings = settings
-        self.secrets = secrets
-        self.record = record
-        self.directory = directory
+        self.settings, self.secrets = settings, secrets
+        self.record, self.directory = record, directory
         self.online = False
         self._n_sent = 0
         self._breaker = breaker_of(connect(settings), settings.tracking_uri)
@@ -161,7 +158,6 @@ def new_record(
     in_search = search is not None and config.hydra.mode == RunMode.MULTIRUN
     number = int(config.hydra.job.num) if in_search else None
     secrets = secrets_of_job(config)
-    lines = [secrets.override(line) for line in config.hydra.overrides.task]
     fixed = search.fixed_keys if search is not None and in_search else ()
     record = JobRecord(
         name=f"trial-{number}" if in_search else settings.single_run_name or settings.run_name,
@@ -169,7 +165,7 @@ def new_record(
         start_time=now(),
         params=params_of(resolved, settings.exclude_params),
         tags=choices_of(config, settings) | {key: secrets.of_key(key, tag) for key, tag in settings.tags.items()},
-        overrides=[masked(line) for line in lines if line.partition("=")[0] not in fixed],
+        overrides=[secrets.override(s) for s in config.hydra.overrides.task if s.partition("=")[0] not in fixed],
         is_masked=bool(secrets.keys),
     )
     record.params |= searched_groups(record)

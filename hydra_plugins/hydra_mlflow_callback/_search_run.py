@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import shlex
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -26,7 +27,7 @@ from ._payload import MAX_TAG_LENGTH, clean_key, clean_text, now, shorten
 from ._reach import is_gone, is_there
 from ._record import JOB_KEY, JobRecord, SearchRecord, goes_on, is_refused, load_search, records_below
 from ._summary import Summary, best_curve, counted, summarize
-from ._upload import files_of
+from ._upload import files_of, secrets_left_in, send_without
 from ._values import log_values
 from .config import Settings
 
@@ -78,8 +79,8 @@ def _known_search(settings: Settings, directory: Path) -> SearchRecord | None:
         known = load_search(directory)
     except FileNotFoundError:
         return None
-    same = (known.settings.tracking_uri, known.settings.experiment_id)
-    return known if same == (settings.tracking_uri, settings.experiment_id) else None
+    same = (masked(known.settings.tracking_uri), known.settings.experiment_id)
+    return known if same == (masked(settings.tracking_uri), settings.experiment_id) else None
 
 
 def fixed_keys(config: "DictConfig") -> tuple[str, ...]:
@@ -171,11 +172,12 @@ def _what_is_missing(
     search: SearchRecord, directory: Path, jobs: Sequence[tuple[Path, JobRecord]], failure: Exception, answers: bool
 ) -> str:
     unsent = sum(not record.sent for _, record in jobs)
-    uri, reason = masked(search.settings.tracking_uri), shorten(one_line(failure), 200)
+    uri, reason = masked(search.settings.tracking_uri), shorten(masked(one_line(failure)), 200)
     state = "did not take everything" if answers else "can't be reached"
     return (
         f"MLflow at {uri} {state}: the parent run and {unsent} of {len(jobs)} jobs are not up to date there "
-        f"({reason}).\nNothing is lost. When it is back: python -m hydra_plugins.hydra_mlflow_callback {directory}"
+        f"({reason}).\nNothing is lost. When it is back: "
+        f"python -m hydra_plugins.hydra_mlflow_callback {shlex.quote(str(directory))}"
     )
 
 
@@ -192,9 +194,10 @@ def close_parent(search: SearchRecord, summary: Summary, directory: Path) -> Non
     tags = summary.tags | changed | description(directory, summary)
     parcel = Parcel(client, search.run_id, log_values(client, search.run_id, metrics, params, tags))
     if settings.log_artifacts:
+        parcel.secrets, send = secrets_left_in(directory, settings.redact), partial(client.log_artifact, search.run_id)
         for path, obstacle in files_of(directory):
             if not obstacle and not path.name.startswith("."):
-                parcel.attempt(path.name, partial(client.log_artifact, search.run_id, str(path)))
+                parcel.attempt(path.name, partial(send_without, parcel.secrets, path, send))
         text = clean_text(summary.text)
         parcel.attempt("best_trial.txt", partial(client.log_text, search.run_id, text, "best_trial.txt"))
     client.set_terminated(search.run_id, search.status)

@@ -1,8 +1,21 @@
-"""What travels of a folder: its regular files, each on its own."""
+"""What travels of a folder: its regular files, each on its own; in place of one that holds secrets, a copy without."""
 
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from hydra_plugins.hydra_search.files import MULTIRUN
+from hydra_plugins.hydra_search.secret_sources import recorded_yaml, secrets_of
+from hydra_plugins.hydra_search.secrets import Secrets
+
+OF_HYDRA = ("config.yaml", "hydra.yaml", "overrides.yaml", MULTIRUN)
+TEXTS = (".csv", ".err", ".html", ".json", ".log", ".md", ".out", ".toml", ".txt", ".yaml", ".yml")
+LARGEST = 2**20  # bytes of a text that is read through
 
 
 def files_below(folder: Path, without: Sequence[str] = ()) -> Iterator[tuple[Path, str]]:
@@ -52,3 +65,45 @@ def _obstacle(path: Path, root: Path) -> str:
 
 def _reason(error: Exception) -> str:
     return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
+def secrets_left_in(directory: Path, redact: tuple[str, ...]) -> Secrets:
+    """Find what is secret from the configuration that Hydra has left in a job's or a sweep's directory."""
+    config = OmegaConf.create({})
+    for path in (
+        *sorted(directory.glob("*/config.yaml")),
+        *sorted(directory.glob("*/hydra.yaml")),
+        directory / MULTIRUN,
+    ):
+        if path.is_file() and OmegaConf.is_dict(loaded := OmegaConf.load(path)):
+            config.merge_with(loaded)
+    return secrets_of(config, redact)
+
+
+def send_without(secrets: Secrets, path: Path, send: Callable[[str], object]) -> None:
+    """Call `send` with the path of a file, or of a copy of the same name where secrets are to be left out."""
+    text = _without(secrets, path)
+    if text is None:
+        send(str(path))
+        return
+    with TemporaryDirectory() as folder:
+        copy = Path(folder, path.name)
+        copy.write_text(text, encoding="utf-8", newline="")
+        send(str(copy))
+
+
+def _without(secrets: Secrets, path: Path) -> str | None:
+    """Return the text without the secrets, None if there are none in it."""
+    if not secrets.keys or path.suffix not in TEXTS or path.stat().st_size > LARGEST:
+        return None
+    try:
+        before = path.read_bytes().decode()
+    except UnicodeDecodeError:
+        return None
+    after = secrets.hide(before)
+    if path.name in OF_HYDRA:
+        try:
+            after = recorded_yaml(OmegaConf.load(path), secrets)
+        except (OmegaConfBaseException, YAMLError, OSError):  # the job's own file of that name
+            after = secrets.text(after)
+    return None if after == before else after

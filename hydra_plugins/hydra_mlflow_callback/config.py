@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from hydra_plugins.hydra_search.errors import BadInput, bad_input
 from hydra_plugins.hydra_search.settings import check_direction, plain, read_setting
+from hydra_plugins.hydra_search.urls import by_variable, from_variables
 
 NODE = "hydra.callbacks.mlflow"
 
@@ -55,6 +56,10 @@ class MLflowCallbackConf:
     # input_example.parquet (features only) as its example and for its signature
     log_model: bool = True
 
+    # Log a model that skops, which runs no code, can't keep as a pickle, which may run any when somebody loads it.
+    # false: it stays a file of the run
+    allow_pickle: bool = False
+
     # Name in the model registry under which a single run's model becomes the next version, with a link to the trial
     # that the run repeats. null: not registered
     register_model: str | None = None
@@ -87,6 +92,7 @@ class Settings:
     redact: tuple[str, ...] = ()
     log_artifacts: bool = True
     log_model: bool = True
+    allow_pickle: bool = False
     register_model: str | None = None
     single_run_name: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -103,6 +109,14 @@ class Settings:
         for listed in ("exclude_params", "redact"):
             known[listed] = _as_tuple(known.get(listed))
         return cls(metrics=metrics, directions=directions, **known)  # type: ignore[arg-type]  # checked by the schema
+
+    def __getstate__(self) -> dict[str, Any]:  # Any: pickle's own type
+        """Travel without what the environment holds of the URI: each process reads its own."""
+        return self.__dict__ | {"tracking_uri": by_variable(self.tracking_uri)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:  # Any: as above
+        """Read this process's own environment."""
+        self.__dict__.update(state | {"tracking_uri": from_variables(state["tracking_uri"])})
 
     def named(self, option: str) -> str:
         """Return the key that the user sets, and the option's own: `uri (hydra.callbacks.mlflow.tracking_uri)`."""

@@ -22,15 +22,18 @@ METRICS, DATASET = "metrics.json", "dataset.json"
 MODEL, EXAMPLE = "model.joblib", "input_example.parquet"
 
 
-def write_aside(path: Path, text: str) -> None:
+def write_aside(path: Path, text: str, *, private: bool = False) -> None:
     """Write the file under another name and rename it, so that a reader never sees half of it.
 
-    Two threads, and two processes, may do so at once: one of them is the last.
+    Two threads, and two processes, may do so at once: one of them is the last. A `private` file can be read by its
+    owner alone.
     """
     aside = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
     if not aside.name.startswith("."):
         aside = aside.with_name(f".{aside.name}")
     try:
+        if private:
+            aside.touch(0o600)
         aside.write_text(text, encoding="utf-8", newline="")
         aside.replace(path)
     finally:

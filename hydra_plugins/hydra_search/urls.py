@@ -1,5 +1,9 @@
-"""Addresses of servers: never shown with a password, and known where they mean another machine on every machine."""
+"""Addresses of servers: never shown with a password, which stays in the environment if it came by that.
 
+And known where they mean another machine on every machine.
+"""
+
+import os
 import re
 import socket
 from urllib.parse import unquote, urlsplit
@@ -18,6 +22,7 @@ _TOKEN_FOR_USER = re.compile(r"(?P<before>\b(?:git\+)?https?://)(?!\*\*\*)[^/@:?
 _ASSIGNED = re.compile(
     r"(?P<key>[A-Za-z_][\w.%-]*)=(?P<value>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|(?:(?!;\w+(?: Id)?=|&[\w.%-]+=)\S)+)"
 )
+_VARIABLE = re.compile(r"\$\{oc\.env:(\w+)\}")
 _NO_SECRET = re.compile(r"null|true|false|\?\?\?|None|True|False", re.I)
 
 
@@ -63,6 +68,29 @@ def passwords_of(text: str) -> set[str]:
                 found.add(match["value"])
         found -= {MASK, user[1] if user else ""}
     return found | {unquote(password) for password in found}
+
+
+def by_variable(url: str) -> str:
+    """Return a URL with `${oc.env:NAME}` in place of what a variable of this process holds of its password."""
+    if not has_password(url):
+        return url
+    passwords = passwords_of(url)
+    for name, value in sorted(os.environ.items(), key=lambda item: -len(item[1])):
+        holds = value == url or any(password in value for password in passwords)
+        if value and holds and value in url:
+            return url.replace(value, f"${{oc.env:{name}}}")
+    return url
+
+
+def from_variables(url: str) -> str:
+    """Return the URL with what this process's own environment holds; a variable that is not set stays as it is."""
+    return _VARIABLE.sub(lambda found: os.environ.get(found[1], found[0]), url)
+
+
+def missing_variable(url: str) -> str | None:
+    """Return the name of a variable that this process would need to know the URL."""
+    found = _VARIABLE.search(url)
+    return found[1] if found else None
 
 
 def is_dead_loopback(url: str) -> bool:

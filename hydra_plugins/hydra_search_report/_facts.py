@@ -81,7 +81,7 @@ class SearchFacts:
 
     def save(self, directory: Path) -> None:
         """Write the facts into the sweep directory."""
-        write_aside(directory / SEARCH_FACTS, json.dumps(asdict(self), indent=1))
+        write_aside(directory / SEARCH_FACTS, json.dumps(asdict(self), indent=1), private=True)
 
     @classmethod
     def load(cls, directory: Path) -> "SearchFacts":

@@ -45,6 +45,20 @@ def test_record_of_a_search_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert load_search(tmp_path / "sweep") == named
 
 
+def test_record_of_a_search_is_its_owners_alone_and_keeps_no_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = "http://me:p4ssw0rd@server"
+    replace(search(), settings=replace(SETTINGS, tracking_uri=uri)).save(tmp_path)
+    path = tmp_path / ".mlflow_search.json"
+    assert path.stat().st_mode & 0o777 == 0o600 and "p4ssw0rd" not in path.read_text()
+    assert load_search(tmp_path).settings.tracking_uri == "http://me:***@server"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    assert load_search(tmp_path).settings.tracking_uri == uri, "of the one who delivers"
+    replace(search(), settings=replace(SETTINGS, tracking_uri=uri)).save(tmp_path)
+    assert "p4ssw0rd" not in path.read_text() and load_search(tmp_path).settings.tracking_uri == uri
+
+
 OLD_SETTINGS = {
     "tracking_uri": "http://server", "experiment_name": "e", "run_name": "r", "metrics": ["score"],
     "directions": ["maximize"], "exclude_params": [], "log_artifacts": True, "log_model": True, "register_model": None,

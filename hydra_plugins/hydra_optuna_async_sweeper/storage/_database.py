@@ -1,7 +1,7 @@
 """A study in a database: a SQLite file, or a server of any kind."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from optuna.storages import BaseStorage, RDBStorage, get_storage
 
 from hydra_plugins.hydra_search.errors import bad_input, one_line
 from hydra_plugins.hydra_search.settings import check_directory
-from hydra_plugins.hydra_search.urls import masked
+from hydra_plugins.hydra_search.urls import by_variable, from_variables, masked
 
 from .._upstream import database_of
 from ._retry import RetryingStorage, retry
@@ -30,6 +30,19 @@ class Database(StudyStorage):
     url: str
     target: Target | None = None
     file: Path | None = None
+
+    def __getstate__(self) -> dict[str, object]:
+        """Travel without what the environment holds of the URL: each process reads its own."""
+        return self._with_url(by_variable)
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        """Read this process's own environment."""
+        self.__dict__.update(state)
+        self.__dict__.update(self._with_url(from_variables))
+
+    def _with_url(self, change: Callable[[str], str]) -> dict[str, object]:
+        target = self.target and {k: change(v) if isinstance(v, str) else v for k, v in self.target.items()}
+        return self.__dict__ | {"url": change(self.url), "target": target}
 
     def open(self) -> BaseStorage:
         """Connect, and make the tables."""

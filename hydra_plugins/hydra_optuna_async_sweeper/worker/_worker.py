@@ -15,7 +15,7 @@ from hydra_plugins.hydra_search.errors import CantStart
 from hydra_plugins.hydra_search.jobs import ChecksWorker
 from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.signals import Terminated, terminable_worker
-from hydra_plugins.hydra_search.urls import is_dead_loopback
+from hydra_plugins.hydra_search.urls import is_dead_loopback, missing_variable
 
 from ..search._queue import TrialQueue
 from ._gpu import take_device
@@ -103,6 +103,12 @@ def check_worker(search: "Search", callbacks: "Iterable[Callback]") -> None:
         raise CantStart(
             f"hydra.sweep.dir: must be on a disk that all workers share, got {search.sweep_dir}, which is not there on "
             f"{host}. Set hydra.sweep.dir, and start in a folder that every machine sees."
+        )
+    variable = missing_variable(storage.url)
+    if variable is not None:
+        raise CantStart(
+            f"hydra.sweeper.storage: each worker takes its password from its own environment, got {storage.shown}, and "
+            f"{variable} is not set on {host}. Set it there."
         )
     if storage.file is not None and not storage.file.exists():
         raise CantStart(
