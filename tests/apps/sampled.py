@@ -68,7 +68,8 @@ def main(cfg: DictConfig) -> Any:
     set_user_attr("broken_by", [cfg.x - 0.5])
     for step in range(cfg.steps):
         value = cfg.x + step / 100
-        report({"nan": math.nan, "inf": math.inf, "number": value}[cfg.reported if cfg.x > 0.5 else "number"], step)
+        kind = str(cfg.reported) if cfg.x > 0.5 else "number"  # YAML reads nan and inf as numbers
+        report({"nan": math.nan, "inf": math.inf, "number": value}[kind], step)
     if cfg.gives_up and cfg.x > 0.5:
         raise TrialPruned("by hand")
     return float(cfg.x) if cfg.objectives == 1 else [float(cfg.x), 1 - float(cfg.x)]
