@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from asyncio import CancelledError
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ WHITELIST = [
     "hydra_plugins.hydra_mlflow_callback.mlflow_callback.MLflowCallback",
     "hydra_plugins.hydra_optuna_async_sweeper.preflight_callback.PreflightCallback",
 ]
+
+ENDS = {"exit": SystemExit(0), "exit_text": SystemExit("no licence"), "cancelled": CancelledError()}
 
 
 @hydra.main(config_path="tracked", config_name="config", execution_whitelist=WHITELIST)
@@ -46,6 +49,10 @@ def main(cfg: DictConfig) -> Any:
             raise RuntimeError("the job broke on purpose")
         if cfg.bad == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
+        if cfg.bad == "segfault":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if cfg.bad in ENDS:
+            raise ENDS[cfg.bad]
         return {"nan": float("nan"), "inf": float("inf"), "none": None, "text": "0.9"}[cfg.bad]
     return float(cfg.x) if cfg.objectives == 1 else [float(cfg.x), abs(cfg.x - 0.5)]
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from hydra.core.hydra_config import HydraConfig
 from optuna import Trial
 
-from hydra_plugins.hydra_search.errors import TrialLost
+from hydra_plugins.hydra_search.errors import SearchError, TrialLost
 from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.results import Attempt, forget_result, mark_lost, objective_values, save_result
+from hydra_plugins.hydra_search.signals import Terminated
 from hydra_plugins.hydra_search.trials import RESERVED, reason_of
 
 from ._study import StudyOfTrial
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 log = logging.getLogger(__name__)
+
+
+class JobLeft(SearchError):
+    """The job wanted to end the whole process; it ends with its trial."""
+
+    def __init__(self, how: BaseException) -> None:
+        super().__init__(f"{type(how).__name__}: {how}".removesuffix(": "))
 
 
 @dataclass
@@ -40,11 +48,12 @@ class Task:
 
         Raises:
             InvalidObjective: the result can't be compared: the job has failed.
+            JobLeft: SystemExit, or what else is no Exception. Hydra would let it pass, and it would end the worker.
             TrialLost: somebody else has closed the trial meanwhile.
         """
         here = Path.cwd()
         try:
-            result: object = self.function(config)
+            result = self._call(config)
             self.values = objective_values(result, len(self.study.directions))
             self._keep()
         except Exception:
@@ -55,6 +64,14 @@ class Task:
                 os.chdir(here)
         self._follow_study()
         return result
+
+    def _call(self, config: "DictConfig") -> object:
+        try:
+            return self.function(config)
+        except (Exception, KeyboardInterrupt, Terminated):
+            raise
+        except BaseException as error:
+            raise JobLeft(error) from error
 
     def _keep(self) -> None:
         directory, number = output_dir(), self.study.number

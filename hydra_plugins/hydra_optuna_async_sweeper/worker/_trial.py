@@ -29,7 +29,7 @@ from ._job_config import Composer
 from ._reporter import Reporter
 from ._sampler import Samplers, everywhere, load_custom_space, make_pruner
 from ._study import StudyOfTrial
-from ._task import JobTrial, Task
+from ._task import JobLeft, JobTrial, Task
 
 if TYPE_CHECKING:
     from hydra.types import HydraContext, TaskFunction
@@ -97,7 +97,7 @@ class TrialRunner:
         if isinstance(result, (TrialPruned, hydra_trial.TrialPruned)):
             study.close(TrialState.PRUNED)
         else:
-            named = "" if isinstance(result, InvalidObjective) else f"{type(result).__name__}: "
+            named = "" if isinstance(result, (InvalidObjective, JobLeft)) else f"{type(result).__name__}: "
             study.fail(f"{named}{result}")
 
     def _job(self, study: StudyOfTrial, task: Task) -> JobReturn:
