@@ -90,10 +90,8 @@ def prepare_search(
     check_settings(config)
     check_launcher(config)
     check_direction(config, settings.metric)
-    sampler, pruner = (
-        _maker_of(config, "sampler", settings.sampler) or TPE,
-        _maker_of(config, "pruner", settings.pruner),
-    )
+    sampler = _maker_of(config, "sampler", settings.sampler) or TPE
+    pruner = _maker_of(config, "pruner", settings.pruner)
     directions, sweep_dir = _names_of(settings.direction), Path(config.hydra.sweep.dir).absolute()
     check_directory("hydra.sweep.dir", sweep_dir, config.hydra.sweep.dir)
     params, given = read_params(config), read_command_line(config, loader)
@@ -109,16 +107,12 @@ def prepare_search(
     metrics = _metrics_of(settings.metric, len(directions))
     constant = {override.key_or_group for override in given.values() if not override.is_sweep_override()}
     enqueued = [*first_trials(settings, space, config, constant), *grid_of(sampler, space)]
-    n_trials = settings.n_trials
-    if is_grid(sampler):
-        n_trials = min(n_trials, len(enqueued))
-        log.info(f"Updating num of trials to {n_trials} due to using GridSampler.")
     search = Search(
         study_name=settings.study_name or f"{config.hydra.job.name}-{time.strftime('%Y-%m-%d_%H-%M-%S')}",
         storage=resolve_storage(settings.storage, sweep_dir, Path.cwd()),
         directions=directions,
         metrics=metrics,
-        n_trials=n_trials,
+        n_trials=_n_trials_of(settings.n_trials, len(enqueued) if is_grid(sampler) else None),
         n_jobs=settings.n_jobs,
         sweep_dir=str(sweep_dir),
         sampler=sampler,
@@ -141,6 +135,14 @@ def prepare_search(
     file = search.storage.file
     refuse_leftovers(search.sweep_dir, search.study_name, search.storage, lambda: file is None or file.exists())
     return search
+
+
+def _n_trials_of(n_trials: int, size_of_grid: int | None) -> int:
+    if size_of_grid is None:
+        return n_trials
+    n_trials = min(n_trials, size_of_grid)
+    log.info(f"Updating num of trials to {n_trials} due to using GridSampler.")
+    return n_trials
 
 
 def _space_of(params: Setting, given: Iterable[Override]) -> tuple[Space, list[str]]:
