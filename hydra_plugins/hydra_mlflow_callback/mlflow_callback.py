@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.experimental.callback import Callback
 
 from hydra_plugins.hydra_search.errors import SearchError
+from hydra_plugins.hydra_search.jobs import refuse_search
 from hydra_plugins.hydra_search.owner import Owner, every
 
 from .config import Settings, checked
@@ -50,6 +51,8 @@ class MLflowCallback(Callback):
     def on_multirun_start(self, config: "DictConfig", **kwargs: Any) -> None:
         """Make the database, the experiment and the parent run while there is only one process."""
         with _one_message():
+            if self.enabled:  # whatever the order of the callbacks, a search that is refused touches no run
+                refuse_search(config)
             self._open_experiment(config)
             if self.enabled:
                 self._open_search(config)

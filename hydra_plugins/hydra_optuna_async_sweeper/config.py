@@ -72,6 +72,10 @@ class OptunaAsyncSweeperConf(OptunaSweeperConf):
     # null: every worker sees them all. `n_jobs=${gpu_count:}` starts as many workers as there are GPUs
     devices: Any = None
 
+    # When the study was begun with another configuration, but for what is searched and the settings of the search:
+    # `refuse` to mix trials that don't compare, or `warn` and go on
+    on_mismatch: str = "refuse"
+
     # Write report.html, trials.csv, summary.md and best.txt into the sweep directory
     report: bool = True
 

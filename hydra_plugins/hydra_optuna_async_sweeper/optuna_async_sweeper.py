@@ -6,6 +6,7 @@ from hydra.plugins.sweeper import Sweeper
 from omegaconf import OmegaConf
 
 from hydra_plugins.hydra_search.errors import BadInput, DatabaseGone
+from hydra_plugins.hydra_search.schema import check_types
 from hydra_plugins.hydra_search.settings import check_settings, plain
 
 from .config import OptunaAsyncSweeperConf
@@ -36,13 +37,19 @@ class OptunaAsyncSweeper(Sweeper):
     @classmethod
     def check_search(cls, config: "DictConfig", loader: "ConfigLoader", check: "Check | None") -> None:
         """Refuse what can't be run, see ChecksSearch. What is checked here need not be checked by `sweep` again."""
+        from .search._resume import check_resume
         from .search._spec import prepare_search
 
+        if cls._checked and cls._checked[0] is config and check is None:
+            return
         check_settings(config)
+        check_types(config)
         given = config.hydra.sweeper
         known = [key for key in given if key != "_target_" and not OmegaConf.is_missing(given, key)]
         settings = cls(**{str(key): given[key] for key in known}).settings
-        cls._checked = (config, prepare_search(settings, config, loader, check))
+        search = prepare_search(settings, config, loader, check)
+        check_resume(search, config)
+        cls._checked = (config, search)
 
     def setup(self, *, hydra_context: "HydraContext", task_function: "TaskFunction", config: "DictConfig") -> None:
         """Keep what the sweep is made of."""
@@ -62,8 +69,11 @@ class OptunaAsyncSweeper(Sweeper):
             raise SystemExit(f"{error}\nNothing is lost: when it is back, the same study_name goes on.") from None
 
     def _prepared(self) -> "Search":
+        from .search._resume import check_resume
         from .search._spec import prepare_search
 
         if self._checked and self._checked[0] is self._config:
             return self._checked[1]
-        return prepare_search(self.settings, self._config, self._context.config_loader)
+        search = prepare_search(self.settings, self._config, self._context.config_loader)
+        check_resume(search, self._config)
+        return search

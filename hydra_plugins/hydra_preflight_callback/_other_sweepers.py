@@ -25,6 +25,7 @@ from hydra_plugins.hydra_search.grammar import (
     require_choices,
 )
 from hydra_plugins.hydra_search.jobs import Check, check_job, compose_job
+from hydra_plugins.hydra_search.schema import check_types
 from hydra_plugins.hydra_search.secret_sources import recorded_yaml, secrets_of
 from hydra_plugins.hydra_search.settings import (
     check_direction,
@@ -58,6 +59,7 @@ def check_search(
 ) -> None:
     """Refuse, by BadInput, the first thing that can't be run, see ChecksSearch and PreflightCallbackConf."""
     check_settings(config)
+    check_types(config)
     check_launcher(config)
     check_direction(config, metric)
     check_timeout(config, timeout)

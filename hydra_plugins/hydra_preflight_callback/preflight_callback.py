@@ -14,14 +14,13 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
-from hydra.plugins.sweeper import Sweeper
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.hydra_search.errors import BadInput, InvalidObjective
-from hydra_plugins.hydra_search.jobs import ChecksSearch, check_job
+from hydra_plugins.hydra_search.jobs import check_job, refuse_search
 from hydra_plugins.hydra_search.results import objective_values
-from hydra_plugins.hydra_search.settings import check_directory, n_objectives, plugin_class
+from hydra_plugins.hydra_search.settings import check_directory, n_objectives
 from hydra_plugins.hydra_search.signals import Terminated, terminable
 
 if TYPE_CHECKING:
@@ -109,14 +108,11 @@ class PreflightCallback(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check everything; a sweeper that can't go on with a search needs a sweep directory of its own."""
-        loader = GlobalHydra.instance().config_loader()
         with _one_message():
-            sweeper = plugin_class(Sweeper, str(config.hydra.sweeper._target_))
-            if isinstance(sweeper, ChecksSearch):
-                sweeper.check_search(config, loader, self.check)
-            else:
+            if not refuse_search(config, self.check):
                 from ._other_sweepers import check_search, claim_sweep_dir
 
+                loader = GlobalHydra.instance().config_loader()
                 check_search(config, loader, check=self.check, metric=self.metric, timeout=self.timeout)
                 self._claim = claim_sweep_dir(config)
         self._search.enter_context(terminable())

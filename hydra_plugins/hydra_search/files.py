@@ -10,6 +10,7 @@ JOURNAL = "optuna_journal.log"
 RESULTS = "optimization_results.yaml"  # the name that hydra-optuna-sweeper has made known
 SEARCH_FACTS = ".search.json"
 SEARCH_RECORD = ".mlflow_search.json"
+FINGERPRINT = ".fingerprint.json"  # what the search was begun with
 REPORT, TABLE, SUMMARY, BEST = "report.html", "trials.csv", "summary.md", "best.txt"
 
 # of a job's directory

@@ -9,12 +9,15 @@ from contextlib import contextmanager
 from typing import Protocol, runtime_checkable
 
 from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, InstantiationException
+from hydra.plugins.sweeper import Sweeper
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from .errors import BadInput, bad_input, one_line, suggestion
+from .settings import plugin_class
 
 Check = Callable[[DictConfig], None]
 Compose = Callable[[list[str]], DictConfig]
@@ -32,6 +35,15 @@ class ChecksSearch(Protocol):
             loader: composes a job's config.
             check: the application's own check of a job's config.
         """
+
+
+def refuse_search(config: DictConfig, check: Check | None = None) -> bool:
+    """Let the sweeper check its search, see ChecksSearch. Returns False if it is none that does. Raises BadInput."""
+    sweeper = plugin_class(Sweeper, str(OmegaConf.select(config, "hydra.sweeper._target_")))
+    if not isinstance(sweeper, ChecksSearch):
+        return False
+    sweeper.check_search(config, GlobalHydra.instance().config_loader(), check)
+    return True
 
 
 @runtime_checkable

@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from .errors import BadInput, bad_input, shown, suggestion
+from .metrics import known_direction
 from .trials import MAXIMIZE, MINIMIZE
 
 DIRECTIONS = (MAXIMIZE, MINIMIZE)
@@ -137,7 +138,8 @@ def check_direction(config: DictConfig, metric: object, key: str = "hydra.sweepe
     """Check the direction under `key`, or one for each metric.
 
     Raises:
-        BadInput: neither maximize nor minimize, or not as many as there are metrics.
+        BadInput: neither maximize nor minimize, not as many as there are metrics, or the wrong one for a metric that
+            is known by its name.
     """
     setting = read_setting(config, key)
     if setting is None:
@@ -153,6 +155,13 @@ def check_direction(config: DictConfig, metric: object, key: str = "hydra.sweepe
         example = ",".join(["maximize"] * len(metrics))
         example = f"[{example}]" if len(metrics) > 1 else example
         raise bad_input(setting.name, setting.value, rule, f"Set {setting.source}={example}, for example.")
+    known = [known_direction(str(name)) or given for name, given in zip(metrics, directions, strict=False)]
+    for name, given, better in zip(metrics, directions, known, strict=False):
+        if name is not None and given != better:
+            rule = f"{name} is better the {'higher' if better == MAXIMIZE else 'lower'} it is"
+            example = str(better) if len(directions) == 1 else f"'[{','.join(map(str, known))}]'"
+            remedy = f"Set {setting.source}={example}, or give a metric that means something else another name."
+            raise bad_input(setting.name, given, rule, remedy)
 
 
 def check_timeout(config: DictConfig, timeout: object) -> None:

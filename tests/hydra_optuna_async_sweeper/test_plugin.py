@@ -22,7 +22,7 @@ def loader() -> Iterator[ConfigLoader]:
 
 @pytest.mark.parametrize(
     ("overrides", "metric"),
-    [([], "score"), (["hydra.sweeper.metric=loss"], "loss"), (["~hydra.callbacks.preflight"], None)],
+    [([], "score"), (["hydra.sweeper.metric=gain"], "gain"), (["~hydra.callbacks.preflight"], None)],
 )
 def test_metric_is_the_sweepers_own_and_that_of_preflight_where_only_that_is_told(
     loader: ConfigLoader, overrides: list[str], metric: str | None

@@ -1,7 +1,6 @@
 """What is searched: every setting read and checked before anything is made, as plain values for all processes."""
 
 import logging
-import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 from optuna.pruners import NopPruner
 
-from hydra_plugins.hydra_search.errors import BadInput, bad_input, one_line
+from hydra_plugins.hydra_search.errors import BadInput, bad_input, one_line, shown, suggestion
 from hydra_plugins.hydra_search.jobs import Check, check_job, compose_job
 from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.settings import (
@@ -22,7 +21,6 @@ from hydra_plugins.hydra_search.settings import (
     check_launcher,
     check_settings,
     nothing_to_vary,
-    plain,
     read_command_line,
     read_params,
     read_setting,
@@ -34,6 +32,8 @@ from ..storage._resolve import resolve_storage
 from ..storage._storage import StudyStorage
 from ..worker._job_config import Composer
 from ..worker._sampler import Plain, is_grid, load_custom_space, make_pruner, try_sampler
+from ._fingerprint import Fingerprint, fingerprint_of
+from ._first import first_trials, grid_of
 
 if TYPE_CHECKING:
     from hydra.core.config_loader import ConfigLoader
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+REFUSE, WARN = ON_MISMATCH = ("refuse", "warn")
 TPE: Plain = {"_target_": "optuna.samplers.TPESampler"}  # as Optuna, where nothing is said
 
 
@@ -71,6 +72,8 @@ class Search:
     report: bool  # whether to write report.html and the files that go with it
     # the GPUs that are shared out among the workers: their names, none for those that a worker sees; None to leave it
     devices: tuple[str, ...] | None = None
+    on_mismatch: str = REFUSE
+    fingerprint: Fingerprint = field(default_factory=Fingerprint)
     sweeper: Owner = field(default_factory=Owner.me)  # the process that started the workers: they leave when it is gone
 
 
@@ -98,9 +101,10 @@ def prepare_search(
     _check_makers(sampler, pruner, space, directions)
     load_custom_space(settings.custom_search_space)
     composer = Composer(loader, config)
-    _check_branches(config, loader, space, fixed, check, composer)
+    jobs = _check_branches(config, loader, space, fixed, check, composer)
+    metrics = _metrics_of(settings.metric, len(directions))
     constant = {override.key_or_group for override in given.values() if not override.is_sweep_override()}
-    enqueued = [*first_trials(settings, space, config, constant), *_grid_of(sampler, space)]
+    enqueued = [*first_trials(settings, space, config, constant), *grid_of(sampler, space)]
     n_trials = settings.n_trials
     if is_grid(sampler):
         n_trials = min(n_trials, len(enqueued))
@@ -109,7 +113,7 @@ def prepare_search(
         study_name=settings.study_name or f"{config.hydra.job.name}-{time.strftime('%Y-%m-%d_%H-%M-%S')}",
         storage=resolve_storage(settings.storage, sweep_dir, Path.cwd()),
         directions=directions,
-        metrics=_metrics_of(settings.metric, len(directions)),
+        metrics=metrics,
         n_trials=n_trials,
         n_jobs=settings.n_jobs,
         sweep_dir=str(sweep_dir),
@@ -127,6 +131,8 @@ def prepare_search(
         target=_target_of(settings.target, directions),
         report=settings.report,
         devices=_devices_of(settings.devices),
+        on_mismatch=_checked_on_mismatch(settings.on_mismatch),
+        fingerprint=fingerprint_of(config, space, jobs, metrics),
     )
 
 
@@ -143,11 +149,15 @@ def _check_branches(
     fixed: Sequence[str],
     check: Check | None,
     composer: Composer,
-) -> None:
+) -> list[tuple[list[str], DictConfig]]:
+    """Compose and check a job of each branch. Returns their overrides and configurations."""
+    jobs: list[tuple[list[str], DictConfig]] = []
     written = {parameter.key: parameter.domain.entry for _, parameter in space.walk()}
     for overrides in space.branches():
         job = compose_job(config, loader, overrides, fixed, written, lambda all_of_job: composer.compose(all_of_job, 0))
         check_job(job, check)
+        jobs.append((overrides, job))
+    return jobs
 
 
 def _maker_of(config: DictConfig, key: str, spec: object) -> Plain | None:
@@ -183,36 +193,6 @@ def _check_makes(key: str, spec: Plain | None, make: Callable[[], object]) -> No
         raise bad_input(f"hydra.sweeper.{key}", dict(spec or {}), rule, remedy) from error
 
 
-def first_trials(
-    settings: "OptunaAsyncSweeperConf", space: Space, config: DictConfig, constant: set[str]
-) -> list[dict[str, object]]:
-    """Return the parameters of the trials that the user wants first: `enqueue`, and the configuration's own values.
-
-    What the command line fixes, the keys `constant`, is no parameter.
-    """
-    listed = settings.enqueue or []
-    if not isinstance(listed, list):
-        raise bad_input("hydra.sweeper.enqueue", listed, "must be a list of points", "Write [{model.C: 1.0}].")
-    left = [{k: v for k, v in p.items() if k not in constant} if isinstance(p, Mapping) else p for p in listed]
-    trials = [space.point(values, f"hydra.sweeper.enqueue[{i}]") for i, values in enumerate(left)]
-    if settings.enqueue_defaults:
-        choices = config.hydra.runtime.choices
-        params, left_out = space.defaults(lambda key: choices.get(key) or plain(OmegaConf.select(config, key)))
-        if left_out:
-            log.info(f"The defaults of {', '.join(left_out)} are outside the search space and are drawn instead.")
-        trials.append(params)
-    return trials
-
-
-def _grid_of(sampler: Plain, space: Space) -> list[dict[str, object]]:
-    """Return the parameters of every trial of a grid, in an order that the seed decides; none for other samplers."""
-    if not is_grid(sampler):
-        return []
-    trials = space.grid()
-    random.Random(cast("int | None", sampler.get("seed"))).shuffle(trials)  # noqa: S311  # an order, no secret
-    return trials
-
-
 def _deadline_of(timeout: float | None, config: DictConfig) -> float | None:
     if timeout is None:
         return None
@@ -238,6 +218,13 @@ def _devices_of(devices: object) -> tuple[str, ...] | None:
         rule = "must be null, auto, or a list of GPUs"
         raise bad_input("hydra.sweeper.devices", devices, rule, "Set hydra.sweeper.devices=auto, or =[0,1].")
     return tuple(map(str, devices))
+
+
+def _checked_on_mismatch(value: object) -> str:
+    if value not in ON_MISMATCH:
+        remedy = suggestion(shown(value), ON_MISMATCH)
+        raise bad_input("hydra.sweeper.on_mismatch", value, "must be refuse or warn", remedy)
+    return str(value)
 
 
 def _names_of(value: object) -> tuple[str, ...]:

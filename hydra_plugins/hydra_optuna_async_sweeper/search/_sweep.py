@@ -13,12 +13,11 @@ from hydra.core.plugins import Plugins
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from hydra_plugins.hydra_search.errors import CantStart, bad_input, shown
+from hydra_plugins.hydra_search.errors import CantStart
 from hydra_plugins.hydra_search.files import MULTIRUN, write_aside
 from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.secret_sources import recorded_yaml, secrets_of
 from hydra_plugins.hydra_search.secrets import say_masked
-from hydra_plugins.hydra_search.settings import Setting, read_setting
 from hydra_plugins.hydra_search.signals import terminable
 from hydra_plugins.hydra_search.trials import ERROR, Outcome, directory_of, outcome_of, over, reason_of
 
@@ -29,6 +28,7 @@ from ._monitor import LauncherGuard, Monitor, own_workers
 from ._progress import Progress
 from ._queue import TrialQueue
 from ._results import report_of, resume_command, write_results
+from ._resume import go_on
 from ._stop import ALIKE, FAILURES, stop_reason
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Sweep:
         """Open or resume the study.
 
         Raises:
-            BadInput: the study was begun with other directions.
+            BadInput: the study may not go on like this, see `go_on`.
         """
         sweep_dir = Path(search.sweep_dir)
         sweep_dir.mkdir(parents=True, exist_ok=True)
@@ -78,12 +78,7 @@ class Sweep:
             directions=[StudyDirection[direction.upper()] for direction in search.directions],
             load_if_exists=True,
         )
-        begun_with = tuple(direction.name.lower() for direction in study.directions)
-        if begun_with != search.directions:
-            setting = read_setting(config, "hydra.sweeper.direction") or Setting("hydra.sweeper.direction", None)
-            remedy = f"Set {setting.source}={shown(list(begun_with))}, or another study_name."
-            rule = f"the study {search.study_name!r} was begun with {shown(list(begun_with))}"
-            raise bad_input(setting.name, list(search.directions), rule, remedy)
+        go_on(study, search, config)
         say_masked(secrets.keys)
         log.info(f"Study name: {study.study_name}")
         log.info(f"Storage: {search.storage.shown}")

@@ -1,6 +1,8 @@
 """A study in a database: a SQLite file, or a server of any kind."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, cast
@@ -11,8 +13,9 @@ from hydra_plugins.hydra_search.errors import bad_input, one_line
 from hydra_plugins.hydra_search.settings import check_directory
 from hydra_plugins.hydra_search.urls import masked
 
+from .._upstream import database_of
 from ._retry import RetryingStorage, retry
-from ._storage import StudyStorage, Target, instantiated
+from ._storage import STORAGE, StudyStorage, Target, instantiated
 
 SECONDS_TO_CONNECT = 10
 SECONDS_OF_A_LOCK = 60  # that the driver waits for; it tells who waits longer
@@ -36,6 +39,29 @@ class Database(StudyStorage):
     def shown(self) -> str:
         """The URL, or the name of what makes it."""
         return masked(self.url) if self.target is None else str(self.target["_target_"])
+
+    def is_there(self) -> bool:
+        """Look for Optuna's tables."""
+        from sqlalchemy import NullPool, create_engine, inspect
+        from sqlalchemy.exc import DatabaseError
+
+        if not super().is_there():
+            return False
+        engine = create_engine(self.url, poolclass=NullPool)
+        try:
+            return retry(lambda: inspect(engine).has_table("studies"))
+        except DatabaseError as error:
+            rule, remedy = f"can't be read ({one_line(error.orig)})", "Name another database, or see what it holds."
+            raise bad_input(STORAGE, self.shown, rule, remedy) from None
+
+    @contextmanager
+    def look(self) -> Iterator[BaseStorage | None]:
+        """Open it for reading, see StudyStorage, and close the connections."""
+        with super().look() as storage:
+            yield storage
+            if storage is not None:
+                once = storage.once if isinstance(storage, RetryingStorage) else storage
+                database_of(once).engine.dispose()
 
     def check_reachable(self, key: str) -> None:
         """Connect once, and leave.

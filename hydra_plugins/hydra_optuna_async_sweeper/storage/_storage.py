@@ -1,8 +1,8 @@
 """The contract of every place where a study may live, and the one that only a `_target_` describes."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, TypeVar, cast
@@ -38,6 +38,15 @@ class StudyStorage(ABC):
         Databases are wrapped in Optuna's cache here, once: each `Study` would else wrap them anew, and a new cache
         knows no trial to store a parameter of until it has read the whole study.
         """
+
+    def is_there(self) -> bool:
+        """Tell whether `open` would find it, and make nothing."""
+        return self.file is None or self.file.exists()
+
+    @contextmanager
+    def look(self) -> Iterator[BaseStorage | None]:
+        """Open it for reading; None if it is not there. Nothing is made, and no connection is kept."""
+        yield self.open() if self.is_there() else None
 
     @property
     @abstractmethod
@@ -76,10 +85,22 @@ class Custom(StudyStorage):
         """Make it."""
         return get_storage(instantiated(self.target))
 
+    def is_there(self) -> bool:
+        """Look for its files; a server is there."""
+        return all(path.exists() for path in _files_of(self.target))
+
     @property
     def shown(self) -> str:
         """The name of what makes it."""
         return str(self.target["_target_"])
+
+
+def _files_of(target: Target) -> Iterator[Path]:
+    for key, value in target.items():
+        if isinstance(value, Mapping):
+            yield from _files_of(value)
+        elif key == "file_path":
+            yield Path(str(value))
 
 
 def instantiated(target: Target) -> BaseStorage:

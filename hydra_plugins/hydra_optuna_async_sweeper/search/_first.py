@@ -1,0 +1,49 @@
+"""The trials to run first: those that the user lists, the configuration's own values, the points of a grid."""
+
+import logging
+import random
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
+
+from omegaconf import DictConfig, OmegaConf
+
+from hydra_plugins.hydra_search.errors import bad_input
+from hydra_plugins.hydra_search.settings import plain
+
+from ..space._tree import Space
+from ..worker._sampler import Plain, is_grid
+
+if TYPE_CHECKING:
+    from ..config import OptunaAsyncSweeperConf
+
+log = logging.getLogger(__name__)
+
+
+def first_trials(
+    settings: "OptunaAsyncSweeperConf", space: Space, config: DictConfig, constant: set[str]
+) -> list[dict[str, object]]:
+    """Return the parameters of the trials that the user wants first: `enqueue`, and the configuration's own values.
+
+    What the command line fixes, the keys `constant`, is no parameter.
+    """
+    listed = settings.enqueue or []
+    if not isinstance(listed, list):
+        raise bad_input("hydra.sweeper.enqueue", listed, "must be a list of points", "Write [{model.C: 1.0}].")
+    left = [{k: v for k, v in p.items() if k not in constant} if isinstance(p, Mapping) else p for p in listed]
+    trials = [space.point(values, f"hydra.sweeper.enqueue[{i}]") for i, values in enumerate(left)]
+    if settings.enqueue_defaults:
+        choices = config.hydra.runtime.choices
+        params, left_out = space.defaults(lambda key: choices.get(key) or plain(OmegaConf.select(config, key)))
+        if left_out:
+            log.info(f"The defaults of {', '.join(left_out)} are outside the search space and are drawn instead.")
+        trials.append(params)
+    return trials
+
+
+def grid_of(sampler: Plain, space: Space) -> list[dict[str, object]]:
+    """Return the parameters of every trial of a grid, in an order that the seed decides; none for other samplers."""
+    if not is_grid(sampler):
+        return []
+    trials = space.grid()
+    random.Random(cast("int | None", sampler.get("seed"))).shuffle(trials)  # noqa: S311  # an order, no secret
+    return trials
