@@ -8,6 +8,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from .errors import BadInput, bad_input, one_line
 from .settings import Setting, plain
 
+SPACE = "hydra.sweeper.params"  # its own checks know more of it
 # OmegaConf's words for types, at the end of its errors
 TYPES = {"to Integer": "a whole number", "to Float": "a number", "not a valid bool": "true or false"}
 
@@ -23,6 +24,8 @@ def _check_below(config: DictConfig, key: str) -> None:
     node = OmegaConf.select(config, key)
     raw = OmegaConf.to_container(node, resolve=False)
     for name, written in ((str(name), raw[name]) for name in raw) if isinstance(raw, dict) else ():
+        if f"{key}.{name}" == SPACE:
+            continue
         try:
             is_dict = OmegaConf.is_dict(node[name])
         except MissingMandatoryValue:

@@ -11,7 +11,7 @@ SEARCH = ("--multirun", "--config-name=asynchronous", "hydra.callbacks.mlflow.en
 def test_reference_on_the_command_line_is_resolved_in_each_job(run_app: RunApp, tmp_path: Path) -> None:
     sweep = tmp_path / "multirun/search"
     done = run_app(
-        "tracked.py", *SEARCH, "hydra.sweeper.n_trials=3", "long_text=run_${x}", "+nobody_asks=${oc.env:SURELY_UNSET}",
+        "tracked.py", *SEARCH, "hydra.sweeper.n_trials=6", "long_text=run_${x}", "+nobody_asks=${oc.env:SURELY_UNSET}",
         "branch='${x}',b", "keep={text: '${long_text}', to: '${hydra:runtime.output_dir}/ckpt',"
         " job: ['${hydra:job.num}'], branch: '${branch}'}",
     )  # fmt: skip

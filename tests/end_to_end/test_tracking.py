@@ -74,7 +74,7 @@ def test_what_a_command_fixed_is_not_taken_for_searched_nor_after_a_resume_witho
     search = ("tracked.py", "--multirun", "--config-name=asynchronous")
     first = run_app(*search, "hydra.sweeper.n_trials=2", "seconds=0.01", "+extra=3")
     assert first.returncode == 0, first.stderr
-    again = run_app(*search, "hydra.sweeper.n_trials=3")
+    again = run_app(*search, "hydra.sweeper.n_trials=3", "hydra.sweeper.on_mismatch=warn")
     assert again.returncode == 0, again.stderr
     recorded = Recorded(tmp_path)
     assert recorded.parent.data.tags["best.trial"] == "trial-1", "the best one is of the first command"
