@@ -72,13 +72,15 @@ def test_what_a_command_fixed_is_not_taken_for_searched_nor_after_a_resume_witho
     run_app: RunApp, tmp_path: Path
 ) -> None:
     search = ("tracked.py", "--multirun", "--config-name=asynchronous")
-    first = run_app(*search, "hydra.sweeper.n_trials=2", "seconds=0.01", "+extra=3")
+    first = run_app(
+        *search, "hydra.sweeper.n_trials=2", "seconds=0.01", "+extra=3", "hydra.sweeper.enqueue=[{x: 0.999}]"
+    )
     assert first.returncode == 0, first.stderr
     again = run_app(*search, "hydra.sweeper.n_trials=3", "hydra.sweeper.on_mismatch=warn")
     assert again.returncode == 0, again.stderr
     recorded = Recorded(tmp_path)
-    assert recorded.parent.data.tags["best.trial"] == "trial-1", "the best one is of the first command"
-    x = recorded.children["trial-1"].data.params["x"]
+    assert recorded.parent.data.tags["best.trial"] == "trial-0", "the best one is of the first command"
+    x = recorded.children["trial-0"].data.params["x"]
     found = Path(recorded.client.download_artifacts(recorded.parent.info.run_id, "best_trial.txt")).read_text()
     assert f"Best parameters: x={x}\n" in found
     assert {key for key in recorded.parent.data.params if key.startswith("best_")} == {"best_x"}
