@@ -171,10 +171,16 @@ def _check_branches(
 
 def _maker_of(config: DictConfig, key: str, spec: object) -> Plain | None:
     """Return the settings of the sampler or the pruner; None where the application's own YAML has none."""
+    name, group = f"hydra.sweeper.{key}", f"hydra/sweeper/{key}"
     if OmegaConf.is_missing(config.hydra.sweeper, key):
-        remedy = f"Choose one: hydra/sweeper/{key}={'tpe' if key == 'sampler' else 'none'}, for example."
-        raise bad_input(f"hydra.sweeper.{key}", "nothing", "must be set", remedy)
-    return cast("Plain", spec) if isinstance(spec, Mapping) and spec else None
+        example = "tpe" if key == "sampler" else "none"
+        raise bad_input(name, "nothing", "must be set", f"Choose one: {group}={example}, for example.")
+    if key not in config.hydra.sweeper or (spec is None and key == "pruner"):
+        return None
+    if not isinstance(spec, Mapping):
+        choice = "tpe" if spec is None else spec
+        raise bad_input(name, spec, "must be a mapping with a _target_", f"Did you mean {group}={choice}?")
+    return cast("Plain", spec) if spec else None
 
 
 def _check_makers(sampler: Plain, pruner: Plain | None, space: Space, directions: Sequence[str]) -> None:
