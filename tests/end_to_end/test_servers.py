@@ -13,7 +13,7 @@ from tests.studies import finished, states, trials_of
 
 pytestmark = pytest.mark.slow
 
-SEARCH = ("--multirun", "--config-name=asynchronous", "hydra.sweeper.n_trials=40", "seconds=0.3", "steps=2")
+SEARCH = ("--multirun", "--config-name=asynchronous", "hydra.sweeper.n_trials=40", "seconds=2", "steps=2")
 JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweeper.n_jobs=2")
 
 
