@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from hydra.utils import execution_whitelist, instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from hydra_plugins.hydra_trial import muted, report, set_user_attr
+from hydra_plugins.hydra_trial import muted, report, set_user_attr, trial_number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,7 +88,10 @@ def main(cfg: DictConfig) -> float | tuple[float, ...]:
     if cfg.save_model:
         with muted():
             save_model(output_dir, make_pipeline(cfg).fit(features, target), features)
-    log.info("%s", ", ".join(f"{name}: {value:.4f}" for name, value in metrics.items()))
+    if trial_number() is None:  # else the search says how the trial ended
+        job = HydraConfig.get()
+        name = f"#{job.job.num} = " if job.mode is RunMode.MULTIRUN else ""
+        log.info("%s%s", name, ", ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
     return tuple(metrics[name] for name in names) if is_list(cfg.metric) else metrics[names[0]]
 
 

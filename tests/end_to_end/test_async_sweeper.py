@@ -69,7 +69,7 @@ def test_complete_search_again_runs_nothing_and_tells_the_result(run_app: RunApp
     second = run_app("tracked.py", *SEARCH)
     assert (first.returncode, second.returncode) == (0, 0), second.stderr
     assert trials_of(sweep) == before
-    (best,) = re.findall(r"Best value: \S+", first.stdout)
+    (best,) = re.findall(r"Best trial: .+", first.stdout)
     assert best in second.stdout and "#" not in second.stdout
     assert len(Recorded(tmp_path).runs) == 5
 

@@ -83,4 +83,4 @@ def test_dashboard_shows_the_study(
     trials = trials_of(f"sqlite:///{tmp_path}/optuna.db" if elsewhere else tmp_path / "multirun/search")
     assert [trial["params"][0]["param_internal_value"] for trial in shown] == [trial.params["x"] for trial in trials]
     best = max(trial["values"][0] for trial in shown if trial["state"] == "Complete")
-    assert f"Best value: {best}" in done.stdout
+    assert f"value {best:.4g}, x=" in done.stdout

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -121,7 +122,7 @@ def test_server_that_stays_away_costs_no_trial_and_the_records_can_be_delivered(
     output = process.communicate(timeout=180)[0]
     assert process.returncode == 1, output
     assert "Traceback" not in output
-    assert "Best value" in output, "the search itself must go on to its end"
+    assert re.search("Best (value|trial)", output), "the search itself must go on to its end"
     assert f"python -m hydra_plugins.hydra_mlflow_callback {sweep}" in output
 
     mlflow_server.start()

@@ -35,7 +35,7 @@ def test_search_leaves_its_report_and_best_txt_repeats_the_best_trial_to_the_dig
     sweep = tmp_path / "multirun/search"
     assert {path.name for path in sweep.iterdir()} >= FILES
     assert "Report: multirun/search/report.html" in done.stdout
-    assert "Best parameters: " in done.stdout and "Best value: " in done.stdout
+    assert "Best trial: " in done.stdout
     assert "optuna-dashboard multirun/search/optuna_journal.log" in done.stdout and "mlflow ui" in done.stdout
 
     trials, children = trials_of(sweep), Recorded(tmp_path).children

@@ -1,6 +1,7 @@
 """How far the search is: a line that stays at the bottom of a terminal, or a plain line now and then in a log."""
 
 import os
+import re
 import sys
 import time
 from collections import Counter
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from ._spec import Search
 
 SECONDS_BETWEEN_LINES = 10.0
+
+# Of a number that is shown in a line; files have all of them.
+DIGITS = ".4g"
 
 SAVE, RESTORE, WHOLE_SCREEN = "\x1b7", "\x1b8", "\x1b[r"
 
@@ -106,8 +110,22 @@ def progress_line(trials: "Sequence[FrozenTrial]", search: "Search", seconds: fl
     parts += [f"{count[outcome]} {outcome}" for outcome in (Outcome.PRUNED, Outcome.FAILED) if count[outcome]]
     best = best_trials(trials, search.directions)
     if best and len(search.directions) == 1:
-        parts.append(f"best {best[0].values[0]:.6g}")
+        parts.append(f"best {best[0].values[0]:{DIGITS}}")
     new = done - over_before
     if new > 0:
         parts.append(f"about {seconds / new * (search.n_trials - done):.0f} s left")
     return ", ".join(parts)
+
+
+def values_text(metrics: "Sequence[str]", values: "Sequence[float]") -> str:
+    """Write what a trial returned: `accuracy 0.9649, log_loss 0.09257`."""
+    return ", ".join(f"{metric} {value:{DIGITS}}" for metric, value in zip(metrics, values, strict=True))
+
+
+def brief(override: str) -> str:
+    """Write an override with as many digits of a real number as a line shows: `x=0.3745`."""
+    key, _, value = override.partition("=")
+    try:
+        return override if re.fullmatch(r"[-+]?\d+", value) else f"{key}={float(value):{DIGITS}}"
+    except ValueError:
+        return override

@@ -2,7 +2,6 @@
 
 import logging
 import shlex
-import shutil
 import sys
 import time
 from collections.abc import Collection, Sequence
@@ -14,6 +13,7 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from hydra_plugins.hydra_search.commands import interpreter, module_command
 from hydra_plugins.hydra_search.errors import one_line, shown
 from hydra_plugins.hydra_search.files import REPORT, RESULTS, write_aside
 from hydra_plugins.hydra_search.grammar import override_text
@@ -23,6 +23,7 @@ from hydra_plugins.hydra_search.trials import best_trials, directory_of, is_feas
 from hydra_plugins.hydra_search_report.report import SearchFacts, SpaceRow, write_report
 
 from ..space._parameter import stored_text
+from ._progress import brief, values_text
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -56,25 +57,26 @@ def write_results(search: "Search", trials: "Sequence[FrozenTrial]") -> bool:
     content: dict[str, object] = {"name": "optuna"}
     if len(search.directions) == 1:
         best = ranked[0]
-        log.info(f"Best parameters: {best.params}")
-        log.info(f"Best value: {best.value}")
+        log.info(f"Best trial: {_line_of(search, best)}")
         content |= {"best_params": best.params, "best_value": best.value, **_place_of(search, best)}
     else:
         log.info(f"Number of Pareto solutions: {len(ranked)}")
         for trial in ranked:
-            log.info(f"    Values: {trial.values}, Params: {trial.params}")
+            log.info(f"    Trial {_line_of(search, trial)}")
         content["solutions"] = [{"params": t.params, "values": t.values, **_place_of(search, t)} for t in ranked]
     write_aside(Path(search.sweep_dir, RESULTS), OmegaConf.to_yaml(OmegaConf.create(content)))
     return True
 
 
+def _line_of(search: "Search", trial: "FrozenTrial") -> str:
+    """Write a trial's number, values and parameters in one line; optimization_results.yaml has them exactly."""
+    keys = {row.name: row.key for row in space_rows(search)}
+    params = [brief(f"{keys.get(name, name)}={stored_text(value)}") for name, value in trial.params.items()]
+    return f"{trial.number}, {values_text(search.metrics, trial.values)}, {' '.join(params)}"
+
+
 def _place_of(search: "Search", trial: "FrozenTrial") -> dict[str, object]:
     return {"best_trial": trial.number, "best_job_dir": str(directory_of(trial, search.sweep_dir))}
-
-
-def interpreter() -> str:
-    """Return how to call this Python: `python` where that is the one, else its path."""
-    return "python" if shutil.which("python") == sys.executable else sys.executable
 
 
 def resume_command(argv: Sequence[str], search: "Search", *, has_study_name: bool) -> str:
@@ -145,8 +147,7 @@ class Report(NoReport):
         try:
             write_report(self.facts, trials, self.directory, status)
         except OSError as error:  # a full disk, a directory that is gone: nothing in here that a traceback would show
-            place = shlex.quote(str(self.directory.absolute()))
-            again = f"{interpreter()} -m hydra_plugins.hydra_search_report {place}"
+            again = module_command("hydra_plugins.hydra_search_report", self.directory)
             log.warning(f"The report could not be written: {one_line(error)}. Write it again when it can be: {again}")
             return False
         except Exception:  # a picture of the search is not worth the search

@@ -49,7 +49,7 @@ class StudyOfTrial(Study):
         """End the search: the sampler has nothing more to try. Optuna's own `stop` works in `optimize` only."""
         self.storage.set_trial_user_attr(self.trial_id, EXHAUSTED, self._sweeper.as_attribute())
 
-    def close(self, state: TrialState, values: list[float] | None = None) -> None:
+    def close(self, state: TrialState, values: list[float] | None = None) -> TrialState:
         """Let the sampler look at the trial, and write its end.
 
         Without what a sampler writes then, as whether constraints are kept, the trial can't be compared: if the sampler
@@ -58,6 +58,9 @@ class StudyOfTrial(Study):
         Args:
             state: how the trial ended.
             values: of a complete trial, shape (n_objectives,); a pruned one has its last intermediate value.
+
+        Returns:
+            how it ended: `state`, or as failed.
 
         Raises:
             UpdateFinishedTrialError: somebody else has closed it.
@@ -76,6 +79,7 @@ class StudyOfTrial(Study):
                 self._note(f"the sampler, after the trial: {type(error).__name__}: {one_line(error)}")
             state, values = TrialState.FAIL, None
         self.storage.set_trial_state_values(self.trial_id, state, values)
+        return state
 
     def fail(self, reason: str) -> None:
         """Close the trial as failed, with its reason. Raises UpdateFinishedTrialError, as `close` does."""

@@ -25,6 +25,7 @@ from hydra_plugins.hydra_search.trials import BEAT, INTERRUPTED, JOB_DIR
 
 from .._upstream import returned, trial_id
 from ..search._directories import take_directory
+from ..search._progress import brief, values_text
 from ._job_config import Composer
 from ._reporter import Reporter
 from ._sampler import Samplers, everywhere, load_custom_space, make_pruner
@@ -62,13 +63,17 @@ class TrialRunner:
         self.secrets = secrets_of(self.config)
         self.extend = load_custom_space(self.search.custom_search_space)
 
-    def run(self, claimed: FrozenTrial) -> None:
-        """Take one claimed trial to its end. Every way out closes it: complete, pruned, failed, or requeued."""
-        closed = False
+    def run(self, claimed: FrozenTrial) -> str:
+        """Take one claimed trial to its end. Every way out closes it: complete, pruned, failed, or requeued.
+
+        Returns:
+            the line that says how it ended; empty where one has said it.
+        """
+        closed, end = False, ""
         try:
             beats = count(1)
             with every(SECONDS_BETWEEN_BEATS, lambda: self._beat(claimed, next(beats)), "trial-heartbeat"):
-                self._run(claimed)
+                end = self._run(claimed)
             closed = True
         except UpdateFinishedTrialError:
             closed = True
@@ -76,8 +81,9 @@ class TrialRunner:
         finally:
             if not closed:
                 self.queue.requeue(claimed, INTERRUPTED)
+        return f"Trial {claimed.number} {end}" if end else ""
 
-    def _run(self, claimed: FrozenTrial) -> None:
+    def _run(self, claimed: FrozenTrial) -> str:
         sampler = self.samplers.of_trial(claimed.number)
         study = StudyOfTrial(self.search, self.queue.storage, sampler, self.pruner, claimed, self.secrets)
         task = Task(self.task_function, study)
@@ -87,23 +93,25 @@ class TrialRunner:
             raise
         except Exception as error:  # of the sampler, of a point, of the configuration: another worker would meet it too
             study.fail(_reason_without_job(error))
-            return
+            return ""
         if job.status is JobStatus.COMPLETED:
-            study.close(TrialState.COMPLETE, list(task.values))
-            return
+            state = study.close(TrialState.COMPLETE, list(task.values))
+            finished = f"finished: {values_text(self.search.metrics, task.values)}"
+            return finished if state is TrialState.COMPLETE else ""
         result = returned(job)
         if isinstance(result, TrialLost):
             raise UpdateFinishedTrialError(str(result))
         if isinstance(result, (TrialPruned, hydra_trial.TrialPruned)):
-            study.close(TrialState.PRUNED)
-        else:
-            named = "" if isinstance(result, (InvalidObjective, JobLeft)) else f"{type(result).__name__}: "
-            study.fail(f"{named}{result}")
+            return "was pruned" if study.close(TrialState.PRUNED) is TrialState.PRUNED else ""
+        named = "" if isinstance(result, (InvalidObjective, JobLeft)) else f"{type(result).__name__}: "
+        study.fail(f"{named}{result}")
+        return ""
 
     def _job(self, study: StudyOfTrial, task: Task) -> JobReturn:
         trial, suggested = self._suggest(study)
-        overrides = [*suggested, *self.search.fixed, *self._custom_overrides(trial)]
-        log.info(f"\t#{trial.number} : {' '.join(map(self.secrets.override, overrides))}")
+        chosen = [*suggested, *self._custom_overrides(trial)]
+        log.info(f"\t#{trial.number} : {' '.join(brief(self.secrets.override(line)) for line in chosen)}")
+        overrides = [*suggested, *self.search.fixed, *chosen[len(suggested) :]]
         job = self.composer.compose(overrides, trial.number)
         try:
             subdir = take_directory(self.search.sweep_dir, job)

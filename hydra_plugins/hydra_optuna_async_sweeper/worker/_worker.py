@@ -61,9 +61,9 @@ class Worker:
         with terminable_worker() if apart else nullcontext():
             try:
                 while self.is_wanted() and (trial := queue.claim()):
-                    runner.run(trial)
+                    end = runner.run(trial)
                     queue.note_closed(trial)
-                    self.restore_log()
+                    self.leave_job(end)
                     count += 1
             except Terminated as terminated:
                 if not apart:
@@ -76,6 +76,12 @@ class Worker:
         """Tell whether the sweep that started this worker is still there; on another machine, believe so."""
         sweeper = self.search.sweeper
         return not sweeper.is_here() or sweeper.is_alive()
+
+    def leave_job(self, end: str) -> None:
+        """Say how the trial ended, if nobody has: in the sweep's own log, where lines are short."""
+        self.restore_log()
+        if end:
+            log.info(end)
 
     def restore_log(self) -> None:
         """Log as Hydra does between jobs, not into the file of the last one."""

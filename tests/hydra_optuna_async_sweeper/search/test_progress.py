@@ -74,3 +74,14 @@ def test_line_of_a_terminal_is_drawn_on_its_last_row_and_given_back(
 def test_log_file_gets_plain_lines(tmp_path_factory: pytest.TempPathFactory) -> None:
     with (tmp_path_factory.mktemp("log") / "out").open("w") as stream:
         assert isinstance(_progress.progress_on(stream), _progress.PlainProgress)
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("model.C=0.00012345678", "model.C=0.0001235"), ("n=123456789", "n=123456789"), ("x=1e-05", "x=1e-05"),
+        ("kind=svm", "kind=svm"), ("x=null", "x=null"), ("sizes=[1.23456789,2]", "sizes=[1.23456789,2]"),
+    ],
+)  # fmt: skip
+def test_a_line_shows_four_digits_of_a_real_number_and_all_of_a_whole_one(override: str, line: str) -> None:
+    assert _progress.brief(override) == line
