@@ -9,6 +9,7 @@ from optuna.trial import FrozenTrial
 
 from hydra_plugins.hydra_search.trials import MAXIMIZE, best_trials
 
+from ._axes import value_axis
 from ._facts import SearchFacts
 from ._plots import (
     Json,
@@ -143,6 +144,8 @@ def parallel(v: View) -> Json:
 
     if len(v.trials) < 2 or not v.keys:
         raise Nothing("Parallel coordinates need two finished trials.")
+    if all_equal(v.trials):
+        raise Nothing("All finished trials have the same value.")
     figure = as_json(plot_parallel_coordinate(v.study(MOST_IN_PARALLEL), params=v.keys[:12], target_name=v.metric))
     for trace in figure["data"]:
         if trace.get("mode") == "lines" and trace["y"]:
@@ -164,6 +167,7 @@ def _slice_of(v: View, key: str) -> Json:
     for trace in figure["data"]:
         trace["marker"] |= {"showscale": False, "size": 7, "line": {"width": 0.5, "color": "@muted"}}
         trace["marker"].pop("colorbar", None)
+    figure["layout"]["yaxis"] |= value_axis(v.metric, [trial.value for trial in v.trials], v.direction)
     axis = figure["layout"]["xaxis"]
     axis["title"] = None
     if axis.get("type") == "category":  # Optuna writes the options as Python does

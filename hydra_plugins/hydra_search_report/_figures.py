@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial
 
 from hydra_plugins.hydra_search.trials import MAXIMIZE, Outcome, best_trials, finished, outcome_of
 
+from ._axes import value_axis
 from ._facts import SearchFacts
 from ._plots import Json, Nothing, Plot, named, plot, thinned, thinned_text
 from ._trials import by_key, finite, last_moment, seconds_of, space_rows, value_text, worker_of
@@ -55,7 +56,8 @@ def history(facts: SearchFacts, trials: Sequence[FrozenTrial], index: int) -> Js
         "line": {"color": "@best", "width": 2, "shape": "hv"},
     }  # fmt: skip
     traces = [{"type": "scatter", **trace} for trace in (dots, line)]
-    return {"data": traces, "layout": {"xaxis": _titled("Trial"), "yaxis": _titled(facts.metrics[index])}}
+    yaxis = value_axis(facts.metrics[index], values.values(), facts.directions[index])
+    return {"data": traces, "layout": {"xaxis": _titled("Trial"), "yaxis": yaxis}}
 
 
 def pareto(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> Json:
@@ -80,7 +82,12 @@ def pareto(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> Json:
         for kind, shown, color, size in (("Trial", others, "@muted", 5), ("Best Trial", front, "@best", 8))
         if shown
     ]  # fmt: skip
-    axes = {f"{axis}axis": _titled(metric) for axis, metric in zip("xyz", facts.metrics, strict=False)}
+    axes = {
+        f"{axis}axis": value_axis(
+            facts.metrics[place], [trial.values[place] for trial in done], facts.directions[place]
+        )
+        for place, axis in enumerate("xyz"[:count])
+    }
     return {"data": traces, "layout": axes if count == 2 else {"scene": axes}}
 
 
@@ -104,7 +111,8 @@ def curves(facts: SearchFacts, shown: Sequence[FrozenTrial]) -> Json:
             }
         )  # fmt: skip
         seen.add(group)
-    axes = {"xaxis": _titled("Step"), "yaxis": _titled(facts.metrics[0])}
+    reported = (value for trial in shown for value in trial.intermediate_values.values())
+    axes = {"xaxis": _titled("Step"), "yaxis": value_axis(facts.metrics[0], reported, facts.directions[0])}
     return {"data": traces, "layout": {**axes, "showlegend": True}}
 
 
