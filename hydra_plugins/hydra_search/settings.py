@@ -18,6 +18,7 @@ from hydra.plugins.plugin import Plugin
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from .clusters import refuse_absent_cluster
 from .errors import BadInput, bad_input, shown, suggestion
 from .metrics import known_direction
 from .trials import MAXIMIZE, MINIMIZE
@@ -94,13 +95,14 @@ def plugin_class(kind: type[Plugin], target: str) -> type[Plugin] | None:
 
 
 def check_launcher(config: DictConfig) -> None:
-    """Refuse a launcher that is not installed, or that would run commands from the configuration. Raises BadInput.
+    """Refuse a launcher that is not installed or lacks its cluster, or that would run commands. Raises BadInput.
 
     Without its plugin Hydra itself would end with a traceback.
     """
     target = str(config.hydra.launcher._target_)
     _refuse_runtime_env("hydra.launcher", config.hydra.launcher)
     if plugin_class(Launcher, target):
+        refuse_absent_cluster(config)
         return
     remedy = "Install its package, or set hydra/launcher=joblib."
     if target.startswith("hydra_plugins."):
