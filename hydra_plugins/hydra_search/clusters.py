@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -45,7 +44,9 @@ def _refuse_without_slurm(option: str) -> None:
     if sinfo is None:
         return
     try:
-        asked = subprocess.run([sinfo, "--noheader"], capture_output=True, text=True, timeout=SECONDS_TO_ANSWER)
+        asked = subprocess.run(  # noqa: S603  # arguments are ours
+            [sinfo, "--noheader"], capture_output=True, text=True, timeout=SECONDS_TO_ANSWER
+        )
     except subprocess.TimeoutExpired:
         raise bad_input("hydra/launcher", option, "needs Slurm, which does not answer (sinfo)", remedy) from None
     if asked.returncode:
@@ -75,4 +76,6 @@ def _refuse_without_ray(address: object) -> None:
 
 
 def _process_names() -> Iterator[str]:
+    import psutil
+
     return (str(process.info["name"]) for process in psutil.process_iter(["name"]))

@@ -59,7 +59,7 @@ CASES: list[tuple[str, list[str], str]] = [
     (TRAIN, ["mlflow.tracking_uri=sqlite:////proc/x.db"], "mlflow.tracking_uri"),
     (TRAIN, [SWEEP, "mlflow.experiment_name=''"], "mlflow.experiment_name"),
     (TRAIN, [BARE, SWEEP, "hydra/launcher=ray", "+hydra.launcher.ray.remote.runtime_env={pip: [x]}"], "runtime_env"),
-    (TRAIN, [BARE, SWEEP, "hydra/launcher=ray", "hydra.launcher.ray.init.address=127.0.0.1:1"], "no Ray cluster answers"),
+    (TRAIN, [BARE, SWEEP, "hydra/launcher=ray", "hydra.launcher.ray.init.address=127.0.0.1:1"], "no Ray cluster"),
     (TRAIN, [BARE, "+hydra.callbacks.own={_target_: os.mkdir, path: made}"], "EXECUTION_WHITELIST"),
     (TRAIN, [BARE, "+hydra.callbacks.own=5"], "hydra.callbacks.own"),
     (TRAIN, [BARE, "study_name=${study_name}"], "hydra.callbacks.mlflow"),

@@ -16,10 +16,7 @@ def search(launcher: str, address: str | None = None) -> DictConfig:
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
-    monkeypatch.setattr(
-        clusters.shutil, "which", lambda name: str(tmp_path / name) if (tmp_path / name).exists() else None
-    )
+    monkeypatch.setenv("PATH", str(tmp_path))
     return tmp_path
 
 
@@ -29,7 +26,7 @@ def program(folder: Path, name: str, text: str) -> None:
 
 
 def test_slurm_is_asked_for_once_before_anything_starts(programs: Path) -> None:
-    with pytest.raises(BadInput, match=r"hydra/launcher: needs Slurm's sbatch, .* got slurm\. .*slurm_local"):
+    with pytest.raises(BadInput, match=r"hydra/launcher: needs Slurm's sbatch, .* got slurm\. .*submitit_local"):
         refuse_absent_cluster(search("SlurmLauncher"))
     program(programs, "sbatch", "")
     refuse_absent_cluster(search("SlurmLauncher"))
