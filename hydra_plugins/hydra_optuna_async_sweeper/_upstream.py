@@ -3,11 +3,16 @@
 `tests/hydra_optuna_async_sweeper/test_upstream.py` fails when one of these names changes its meaning.
 """
 
+import copyreg
+import dataclasses
 import pickle
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import cloudpickle
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from omegaconf import DictConfig
+from omegaconf.basecontainer import BaseContainer
 from optuna.pruners import _filter_study
 from optuna.samplers import BaseSampler, RandomSampler
 
@@ -39,7 +44,7 @@ class QuicklyCopied(DictConfig):
         parent = self._get_parent()
         self._set_parent(None)
         try:
-            copy: DictConfig = pickle.loads(pickle.dumps(self))  # noqa: S301  # our own
+            copy: DictConfig = pickle.loads(pickled(self))  # noqa: S301  # our own
         finally:
             self._set_parent(parent)
         copy._set_parent(parent)
@@ -56,6 +61,36 @@ def copy_quickly(config: DictConfig) -> None:
 
 def _set_class(node: DictConfig, kind: type[DictConfig]) -> None:
     object.__setattr__(node, "__class__", kind)  # DictConfig takes an attribute for a key
+
+
+# dataclasses tell "no default" by identity, which a class loses that travels by value.
+copyreg.pickle(type(dataclasses.MISSING), lambda _: "MISSING")
+
+
+def pickled(config: DictConfig) -> bytes:
+    """Pickle a configuration for this process."""
+    try:
+        return pickle.dumps(config)
+    except (pickle.PicklingError, AttributeError):  # in a worker: it has dataclasses of the sweep's `__main__`
+        dumped: bytes = cloudpickle.dumps(config)
+        return dumped
+
+
+def pickled_resolvers() -> "dict[str, bytes]":
+    """Return what `${name:...}` calls, as far as it can travel: a worker does not run the application's `__main__`."""
+    found: dict[str, bytes] = {}
+    for name, resolver in BaseContainer._resolvers.items():
+        with suppress(Exception):  # whatever an object raises that can't be pickled
+            found[name] = cloudpickle.dumps(resolver)
+    return found
+
+
+def register_resolvers(pickled: "Mapping[str, bytes]") -> None:
+    """Let `${name:...}` call what this process does not know yet of `pickled_resolvers`."""
+    for name, resolver in pickled.items():
+        if name not in BaseContainer._resolvers:
+            with suppress(Exception):  # its module is not there: whoever uses it hears that it is unknown
+                BaseContainer._resolvers[name] = pickle.loads(resolver)  # noqa: S301  # our own
 
 
 def apply_values(overrides: "Sequence[Override]", config: DictConfig) -> None:

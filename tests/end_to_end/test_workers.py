@@ -1,12 +1,14 @@
 """Jobs that end their process, workers that die, sweepers that are killed: each costs its own trial at most."""
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import RunApp
+from tests.conftest import RunApp, StartApp, environment, wait_for
 from tests.recorded import Recorded
-from tests.studies import states, trials_of
+from tests.studies import finished, running, states, trials_of
 
 SEARCH = ("--multirun", "--config-name=asynchronous")
 PLAIN = (*SEARCH, "hydra.callbacks.mlflow.enabled=false")
@@ -42,3 +44,65 @@ def test_job_that_exits_fails_its_trial_with_the_reason_and_the_search_goes_on(
     assert trials[1].user_attrs["error"] == ENDS[bad]
     assert Recorded(tmp_path).statuses()["trial-1"] == "FAILED"
     assert Recorded(tmp_path).parent.info.status == "FINISHED"
+
+
+@slow
+def test_job_that_crashes_its_process_costs_its_own_try_with_one_worker_too(run_app: RunApp, sweep: Path) -> None:
+    done = run_app("tracked.py", *PLAIN, "bad_job=1", "bad=segfault", n_trials(3), *joblib(1))
+    assert done.returncode == 0, done.stderr
+    assert "A worker was lost (killed by SIGSEGV); its trial is requeued." in done.stdout
+    trials = trials_of(sweep)
+    assert states(trials) == {0: "COMPLETE", 1: "FAIL", 2: "COMPLETE", 3: "COMPLETE"}
+    assert {t.number: t.user_attrs["retry_of"] for t in trials if "retry_of" in t.user_attrs} in ({2: 1}, {3: 1})
+
+
+@slow
+def test_killed_worker_is_replaced_at_once_and_its_neighbour_goes_on(
+    start_app: StartApp, tmp_path: Path, sweep: Path
+) -> None:
+    gate = tmp_path / "gate"
+    search = start_app("tracked.py", *PLAIN, f"wait_for={gate}", n_trials(4), *joblib(2))
+    wait_for(lambda: len(list(sweep.glob("*/waiting"))) == 2, 60, "the first jobs")
+    innocent, victim = running(trials_of(sweep))
+    os.kill(victim.user_attrs["worker"]["pid"], signal.SIGKILL)
+    wait_for(lambda: len(list(sweep.glob("*/waiting"))) == 3, 30, "a job of the replacement")
+    gate.touch()
+    output = search.communicate(timeout=60)[0]
+    assert search.returncode == 0, output
+    trials = trials_of(sweep)
+    assert [t.number for t in trials if "lost" in t.user_attrs] == [victim.number]
+    assert len(finished(trials)) == 4 and trials[innocent.number].value is not None
+    assert len({trial.user_attrs["worker"]["pid"] for trial in trials}) == 3
+
+
+KILL_WORKERS = """
+import os, signal, sys
+if "-c" in sys.orig_argv:
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@slow
+def test_workers_that_die_as_they_start_end_the_search_with_one_message(run_app: RunApp, tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/sitecustomize.py").write_text(KILL_WORKERS)
+    path = {"PYTHONPATH": f"{tmp_path}/site:{environment()['PYTHONPATH']}"}
+    done = run_app("tracked.py", *PLAIN, *joblib(2), env=path)
+    assert done.returncode == 1 and "Traceback" not in done.stdout + done.stderr
+    ended = "the workers end again and again before they have finished a trial (WorkerDied: killed by SIGKILL)"
+    assert ended in done.stderr.splitlines()[-1]
+
+
+@slow
+def test_configuration_that_the_application_declares_in_main_goes_to_several_workers(
+    run_app: RunApp, tmp_path: Path
+) -> None:
+    space = ("model=choice(narrow, wide)", "model.x=interval(0, 1)", "model.kind=choice(LINEAR, SQUARED)")
+    own = ("hydra/sweeper=optuna_async", "hydra.sweeper.study_name=search", "hydra.sweep.dir=search", *joblib(2))
+    for total in (4, 6):
+        done = run_app("structured.py", "--multirun", *own, *space, "hydra.sweeper.report=false", n_trials(total))
+        assert done.returncode == 0, done.stderr
+    trials = trials_of(tmp_path / "search")
+    assert states(trials) == dict.fromkeys(range(6), "COMPLETE")
+    widths = {"narrow": 8, "wide": 64}
+    assert all(t.value == t.params["model.x"] * widths[t.params["model"]] for t in trials)

@@ -1,7 +1,9 @@
 """The private names that the sweeper uses: each test fails when the name goes, or means something else."""
 
 import copy
+import pickle
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,9 @@ from hydra_plugins.hydra_optuna_async_sweeper._upstream import (
     copy_quickly,
     database_of,
     inner_samplers,
+    pickled,
+    pickled_resolvers,
+    register_resolvers,
     returned,
     separate_generators,
     take_sample,
@@ -54,6 +59,24 @@ def test_quick_copy_keeps_its_parent_and_is_apart_from_it(loader: ConfigLoader) 
     assert hydra.sweep.dir == config.hydra.sweep.dir, "interpolations in it find the rest"
     hydra.job.num = whole.depth = 99
     assert (config.hydra.job.get("num", None), config.depth) != (99, 99)
+
+
+def test_configuration_with_a_class_that_a_name_does_not_find_is_pickled_all_the_same() -> None:
+    @dataclass
+    class Local:
+        sizes: list[int] = field(default_factory=lambda: [1])
+
+    config = pickle.loads(pickled(OmegaConf.create({"node": OmegaConf.structured(Local)})))
+    assert OmegaConf.to_object(config.node) == Local([1]), "the class itself, with its defaults"
+
+
+def test_resolvers_of_the_application_travel() -> None:
+    OmegaConf.register_resolver("twice_as_much", lambda n: 2 * n, replace=True)
+    travels = pickled_resolvers()
+    OmegaConf.clear_resolver("twice_as_much")
+    register_resolvers(travels)
+    assert OmegaConf.create({"n": "${twice_as_much:4}"}).n == 8
+    OmegaConf.clear_resolver("twice_as_much")
 
 
 def test_applied_overrides_are_those_of_a_composed_config(loader: ConfigLoader) -> None:

@@ -80,25 +80,26 @@ class LauncherGuard:
     def __init__(self, search: "Search", interrupt: Callable[[], None] | None = None) -> None:
         self._search = search
         self._interrupt = interrupt or (lambda: _thread.interrupt_main(signal.SIGINT))
-        self._n_workers = 0  # of the launch that goes on
+        self._launches = False
+        self._n_workers: int | None = None  # of the launch that goes on
         self._before: set[Owner] = set()
         self._in_vain: Vain | None = None
         self._since = 0.0
         self._left_for: Vain | None = None
 
     @contextmanager
-    def launching(self, trials: "Sequence[FrozenTrial]", n_workers: int) -> Iterator[None]:
+    def launching(self, trials: "Sequence[FrozenTrial]", n_workers: int | None) -> Iterator[None]:
         """Guard the launcher that is called in the block; after the last trial the block just ends.
 
         Args:
             trials: of the study, before the launch.
-            n_workers: that are launched.
+            n_workers: that are launched; None where the launcher itself sees each of them end.
 
         Raises:
             LauncherLeft: it was interrupted because all of its workers have ended.
         """
         self._before, self._in_vain, self._left_for = own_workers(trials), None, None
-        self._n_workers = n_workers
+        self._n_workers, self._launches = n_workers, True
         try:
             yield
         except KeyboardInterrupt:
@@ -107,11 +108,11 @@ class LauncherGuard:
             if self._left_for is Vain.ORPHANED:
                 raise LauncherLeft("the launcher did not notice") from None
         finally:
-            self._n_workers = 0
+            self._launches = False
 
     def look(self, trials: "Sequence[FrozenTrial]") -> None:
         """Interrupt the launcher, once, if it has been waiting in vain for the time of grace."""
-        if not self._n_workers or self._left_for is not None:
+        if not self._launches or self._left_for is not None:
             return
         reason = self._reason(trials)
         if reason is not self._in_vain:
@@ -125,6 +126,8 @@ class LauncherGuard:
         running = any(trial.state is TrialState.RUNNING and is_ours(trial) for trial in trials)
         if not running and stop_reason(trials, self._search) is not None:
             return Vain.DONE
+        if self._n_workers is None:
+            return None
         workers = own_workers(trials) - self._before
         ended = len(workers) >= self._n_workers and not any(may_run(worker, trials) for worker in workers)
         return Vain.ORPHANED if ended else None

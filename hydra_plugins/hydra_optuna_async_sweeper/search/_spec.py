@@ -63,7 +63,7 @@ class Search:
     pruner: Plain | None
     space: Space
     fixed: tuple[str, ...]  # overrides that every job gets
-    composed: Mapping[tuple[str, ...], bytes]  # what was composed already, for the workers' `Composer`
+    composed: Mapping[tuple[str, ...], DictConfig]  # what was composed already, for the workers' `Composer`
     custom_search_space: str | None
     enqueued: tuple[Plain, ...]  # Optuna parameters of the trials to run first: the user's own, or a grid's
     max_failure_rate: float

@@ -25,7 +25,8 @@ from ..worker._job_config import item_context
 from ..worker._sampler import Samplers, is_grid
 from ..worker._worker import Worker
 from ._directories import refuse_leftovers
-from ._monitor import LauncherGuard, Monitor, own_workers
+from ._monitor import GRACE, LauncherGuard, Monitor, own_workers
+from ._processes import Processes, settings_of
 from ._progress import Progress
 from ._queue import TrialQueue
 from ._results import report_of, resume_command, write_results
@@ -56,6 +57,9 @@ class Sweep:
     search: "Search"
     worker: Worker
     queue: TrialQueue
+
+    def __post_init__(self) -> None:
+        self.processes = Processes(self.worker)
 
     @classmethod
     def open(
@@ -105,6 +109,7 @@ class Sweep:
                 Monitor(self.queue, progress.look, report.look, guard.look),
             ):
                 self._launch_workers(guard)
+                self.processes.end(GRACE)
         except (KeyboardInterrupt, SystemExit) as left:
             self._end_workers()
             argv = secrets_of(self.worker.config).command(sys.argv)
@@ -113,6 +118,8 @@ class Sweep:
             log.warning(f"{how.capitalize()}. To go on: {command}")
             report.finish(self.queue.trials(), how)
             raise
+        finally:
+            self.processes.end(0)
         trials = self.queue.trials()
         reason = stop_reason(trials, self.search)
         found = write_results(self.search, trials)
@@ -126,43 +133,58 @@ class Sweep:
     def _launch_workers(self, guard: LauncherGuard) -> None:
         """Launch workers, again for those that were lost, until the search is over."""
         fruitless, before = 0, -1
-        while self._wait_for_work():
+        while waiting := self._wait_for_work():
             done = sum(trial.state.is_finished() for trial in self.queue.trials())
             fruitless = fruitless + 1 if done == before else 0
             before = done
-            error = self._launch(guard)
+            # What keeps others from starting need not keep those from working that have.
+            in_vain = fruitless >= FRUITLESS_LAUNCHES and self.processes.n_running()
+            error = self._launch(guard, 0 if in_vain else waiting)
             self.queue.requeue_stale()
-            if error and fruitless >= FRUITLESS_LAUNCHES:
+            if error and fruitless >= FRUITLESS_LAUNCHES and not self.processes.n_running():
                 raise self._ended_at_start(error)
             if error:
                 reason = str(error).partition("\n")[0] or type(error).__name__
                 log.warning(f"A worker was lost ({reason}); its trial is requeued.")
 
-    def _wait_for_work(self) -> bool:
-        """Fill the queue, while need be wait for other sweeps' workers. Returns False when the search is over."""
+    def _wait_for_work(self) -> int:
+        """Fill the queue, while need be wait for other sweeps' workers.
+
+        Returns:
+            how many trials are waiting; none when the search is over.
+        """
         while True:
             running = self.queue.running()
             goes_on = stop_reason(self.queue.trials(), self.search) is None
-            if goes_on and self.queue.fill() > 0:
-                return True
+            if goes_on and (waiting := self.queue.fill()) > 0:
+                return waiting
             if not running:
-                return False
+                return 0
             self.queue.requeue_stale()
             time.sleep(SECONDS_BETWEEN_LOOKS)
 
-    def _launch(self, guard: LauncherGuard) -> Exception | None:
-        """Launch the workers and wait for them. Returns what the launcher raised, if it did."""
+    def _launch(self, guard: LauncherGuard, waiting: int) -> Exception | None:
+        """Launch workers, on this machine no more than trials wait, and wait for them.
+
+        Returns:
+            what the launcher raised, if it did. Of worker processes that go on beside one that died, the next call
+            hears.
+        """
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=item_context(self.worker.hydra_context), task_function=self.worker, config=self.worker.config
         )
         # What the launcher says about its items would be taken for the trials.
         logging.getLogger(type(launcher).__module__.rpartition(".")[0]).setLevel(logging.WARNING)
+        settings = settings_of(launcher)
         # A launcher may raise for a worker that died while the others go on.
         missing = max(1, self.search.n_jobs - len(self._busy_workers()))
         returns: Sequence[JobReturn] = []
         try:
-            with guard.launching(self.queue.trials(), missing):
-                returns = launcher.launch([[] for _ in range(missing)], initial_job_idx=0)
+            with guard.launching(self.queue.trials(), missing if settings is None else None):
+                if settings is None:
+                    returns = launcher.launch([[] for _ in range(missing)], initial_job_idx=0)
+                else:
+                    returns = self.processes.launch(waiting, settings)
         except Exception as error:  # each launcher has its own for a dead worker
             return error
         try:

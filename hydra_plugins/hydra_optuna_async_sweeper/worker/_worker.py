@@ -7,7 +7,7 @@ import socket
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.utils import configure_log
 
@@ -17,6 +17,7 @@ from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.signals import Terminated, terminable_worker
 from hydra_plugins.hydra_search.urls import is_dead_loopback, missing_variable
 
+from .._upstream import pickled_resolvers, register_resolvers
 from ..search._queue import TrialQueue
 from ._gpu import take_device
 from ._trial import TrialRunner
@@ -41,6 +42,15 @@ class Worker:
     config: "DictConfig"
     hydra_context: "HydraContext"
     task_function: "TaskFunction"
+
+    def __getstate__(self) -> dict[str, Any]:  # Any: pickle's own type
+        """Travel with the resolvers of the application, which its configuration needs."""
+        return self.__dict__ | {"resolvers": pickled_resolvers()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:  # Any: as above
+        """Register them."""
+        register_resolvers(state.pop("resolvers"))
+        self.__dict__.update(state)
 
     def __call__(self, _: "DictConfig") -> int:
         """Run trials until none is left, or this process alone is told to end. Returns how many.

@@ -1,0 +1,45 @@
+"""Which launchers' workers are processes of the sweep's own, and how many threads those may have."""
+
+import os
+from collections.abc import Sequence
+
+import joblib
+import pytest
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from hydra_plugins.hydra_joblib_launcher.joblib_launcher import JoblibLauncher
+from hydra_plugins.hydra_submitit_launcher.submitit_launcher import LocalLauncher
+
+from hydra_plugins.hydra_optuna_async_sweeper.search._processes import settings_of, threads_of
+
+
+class Renamed(JoblibLauncher):
+    """A subclass that launches as joblib's does."""
+
+
+class OfItsOwn(JoblibLauncher):
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        return []
+
+
+@pytest.mark.parametrize("launcher", [JoblibLauncher(n_jobs=2), Renamed(n_jobs=2, backend="multiprocessing")])
+def test_joblibs_workers_are_processes_of_the_sweep(launcher: JoblibLauncher) -> None:
+    assert settings_of(launcher) == launcher.joblib
+
+
+@pytest.mark.parametrize(
+    "launcher", [LocalLauncher(), OfItsOwn(), JoblibLauncher(prefer="threads"), JoblibLauncher(require="sharedmem")]
+)
+def test_launcher_that_does_it_in_its_own_way_is_left_to_it(launcher: Launcher) -> None:
+    assert settings_of(launcher) is None
+
+
+def test_processes_share_the_cores_as_joblibs_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.endswith("_NUM_THREADS")]:
+        monkeypatch.delenv(name)
+    share = str(max(joblib.cpu_count() // 2, 1))
+    assert threads_of({}, 2)["OMP_NUM_THREADS"] == threads_of({}, 2)["MKL_NUM_THREADS"] == share
+    assert threads_of({}, 1) == {}
+    assert threads_of({"inner_max_num_threads": 3}, 1)["OMP_NUM_THREADS"] == "3"
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    assert threads_of({}, 2)["OMP_NUM_THREADS"] == "7", "what the user has set stays"
