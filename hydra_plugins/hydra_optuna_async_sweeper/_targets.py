@@ -4,17 +4,28 @@ Hydra adds the application's whitelist to every other one, so that the user's ow
 the kind.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import cast
 
 from hydra.utils import instantiate
 
 Spec = Mapping[str, object]  # a `_target_` with its arguments
 
 
-def make(spec: Spec, kinds: tuple[type, ...], whitelist: Sequence[str]) -> object:
-    """Call the `_target_` of `spec`, which gives one of the first of `kinds`. Raises as `check_targets` does."""
+def make(spec: Spec, kinds: tuple[type, ...], whitelist: Sequence[str], arguments: Spec | None = None) -> object:
+    """Call the `_target_` of `spec`, which gives one of the first of `kinds`. Raises as `check_targets` does.
+
+    Args:
+        arguments: more of them, objects that no configuration can hold.
+    """
     check_targets(spec, kinds, whitelist)
-    made = instantiate(dict(spec), _execution_whitelist_=list(whitelist))
+    if arguments is None:
+        made = instantiate(dict(spec), _execution_whitelist_=list(whitelist))
+    else:
+        call = cast(
+            "Callable[..., object]", instantiate({**spec, "_partial_": True}, _execution_whitelist_=list(whitelist))
+        )
+        made = call(**arguments)
     if not isinstance(made, kinds[0]):
         raise TypeError(f"{spec['_target_']} makes no {kinds[0].__name__}")
     return made

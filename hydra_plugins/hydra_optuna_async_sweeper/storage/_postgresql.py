@@ -87,10 +87,7 @@ class PostgreSQL(Database):
         }
         if self.target is None:
             return RDBStorage(self.url, **ours)
-        if "engine_kwargs" in self.target:
-            return cast("RDBStorage", instantiated(self.target))
-        make = cast("Callable[..., RDBStorage]", instantiated({**self.target, "_partial_": True}))
-        return make(**ours)
+        return cast("RDBStorage", instantiated(self.target, None if "engine_kwargs" in self.target else ours))
 
     def queue_lock(self, path: Path, storage: BaseStorage) -> AbstractContextManager[object]:
         """Return the server's lock, held by the connection of `storage`; there may be no common disk."""

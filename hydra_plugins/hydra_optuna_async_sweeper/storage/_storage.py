@@ -103,6 +103,6 @@ def _files_of(target: Target) -> Iterator[Path]:
             yield Path(str(value))
 
 
-def instantiated(target: Target) -> BaseStorage:
-    """Make a storage of Optuna by its `_target_`."""
-    return cast("BaseStorage", make(target, STORAGE_KINDS, TARGETS))
+def instantiated(target: Target, arguments: Target | None = None) -> BaseStorage:
+    """Make a storage of Optuna by its `_target_`, with these arguments beside its own."""
+    return cast("BaseStorage", make(target, STORAGE_KINDS, TARGETS, arguments))
