@@ -10,8 +10,11 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.preloaded import Preloaded, PreloadedApp
 
 ROOT = Path(__file__).parent.parent
 APPS = ROOT / "tests" / "apps"
@@ -20,7 +23,8 @@ APPS = ROOT / "tests" / "apps"
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 RunApp = Callable[..., subprocess.CompletedProcess[str]]
-StartApp = Callable[..., subprocess.Popen[str]]
+App = subprocess.Popen[str] | PreloadedApp
+StartApp = Callable[..., App]
 
 
 def environment(extra: dict[str, str] | None = None) -> dict[str, str]:
@@ -35,35 +39,48 @@ def command(app: str, args: tuple[str, ...]) -> list[str]:
     return [sys.executable, str(script), *args]
 
 
+@pytest.fixture(scope="session")
+def preloaded() -> Iterator[Preloaded]:
+    """The process that forks the applications of this test process."""
+    process = Preloaded(environment())
+    yield process
+    process.close()
+
+
 @pytest.fixture
-def run_app(tmp_path: Path) -> RunApp:
+def run_app(start_app: StartApp) -> RunApp:
     """Run `train.py` or an application below tests/apps to its end, in the test's own directory."""
 
-    def run(
-        app: str, *args: str, cwd: Path = tmp_path, env: dict[str, str] | None = None, timeout: float = 240
-    ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command(app, args), cwd=cwd, env=environment(env), timeout=timeout, text=True, capture_output=True
-        )
+    def run(app: str, *args: str, timeout: float = 240, **how: Any) -> subprocess.CompletedProcess[str]:
+        process = start_app(app, *args, errors_apart=True, **how)
+        output, errors = process.communicate(timeout=timeout)
+        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
     return run
 
 
 @pytest.fixture
-def start_app(tmp_path: Path) -> Iterator[StartApp]:
-    """Start an application without waiting, in a process group of its own; whatever is left of it is ended."""
-    started: list[subprocess.Popen[str]] = []
+def start_app(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[StartApp]:
+    """Start an application without waiting, in a process group of its own; whatever is left of it is ended.
 
-    def start(app: str, *args: str, cwd: Path = tmp_path, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            command(app, args),
-            cwd=cwd,
-            env=environment(env),
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    It is forked from one that has imported everything; with an environment of its own, it is a new interpreter.
+    """
+    started: list[App] = []
+
+    def start(
+        app: str, *args: str, cwd: Path = tmp_path, env: dict[str, str] | None = None, errors_apart: bool = False
+    ) -> App:
+        if env is None:
+            _, *argv = command(app, args)
+            output = tmp_path.with_name(f"{tmp_path.name}.{len(started)}.out")
+            errors = output.with_suffix(".err") if errors_apart else output
+            by = request.getfixturevalue("preloaded")
+            process: App = PreloadedApp(by, argv, cwd, environment(), output, errors)
+        else:
+            process = subprocess.Popen(
+                command(app, args), cwd=cwd, env=environment(env), text=True, stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE if errors_apart else subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
         started.append(process)
         return process
 
@@ -72,7 +89,7 @@ def start_app(tmp_path: Path) -> Iterator[StartApp]:
         end_group(process)
 
 
-def end_group(process: subprocess.Popen[str]) -> None:
+def end_group(process: App) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.forked import run_forked
+from tests.conftest import RunApp
 
 TRAIN, SMALL, SWEEP, BARE = "train.py", "quadratic.py", "--multirun", "mlflow=off"
 ASYNC, BASIC = "hydra/sweeper=optuna_async", "hydra/sweeper=basic"
@@ -131,9 +131,9 @@ def content(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(held).hexdigest() for path, held in files.items()}
 
 
-def assert_refused(folder: Path, app: str, args: list[str], said: str) -> None:
+def assert_refused(run_app: RunApp, folder: Path, app: str, args: list[str], said: str) -> None:
     before = content(folder)
-    done = run_forked(folder, app, *args)
+    done = run_app(app, *args, cwd=folder)
     assert done.returncode in (1, 2), done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     message = done.stderr.strip()
@@ -144,14 +144,14 @@ def assert_refused(folder: Path, app: str, args: list[str], said: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("app", "args", "said"), CASES, ids=[" ".join(args)[-60:] for _, args, _ in CASES])
 def test_bad_input_ends_with_one_message_and_nothing_is_made(
-    folder: Path, app: str, args: list[str], said: str
+    run_app: RunApp, folder: Path, app: str, args: list[str], said: str
 ) -> None:
-    assert_refused(folder, app, args, said)
+    assert_refused(run_app, folder, app, args, said)
 
 
 @pytest.mark.slow
-def test_bad_input_leaves_a_finished_search_as_it_was(folder: Path) -> None:
-    assert run_forked(folder, SMALL, SWEEP, ASYNC, "n_trials=2").returncode == 0
+def test_bad_input_leaves_a_finished_search_as_it_was(run_app: RunApp, folder: Path) -> None:
+    assert run_app(SMALL, SWEEP, ASYNC, "n_trials=2", cwd=folder).returncode == 0
     for args, said in [
         (["n_trials=none"], "n_trials"),
         (["direction=[maximize,minimize]"], "direction"),
@@ -162,4 +162,4 @@ def test_bad_input_leaves_a_finished_search_as_it_was(folder: Path) -> None:
         (["x=interval(0, nowhere)"], "interval"),
         (["data=nowhere.csv"], "data"),
     ]:
-        assert_refused(folder, SMALL, [SWEEP, ASYNC, *args], said)
+        assert_refused(run_app, folder, SMALL, [SWEEP, ASYNC, *args], said)
