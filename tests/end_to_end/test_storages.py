@@ -19,12 +19,9 @@ from optuna.trial import TrialState
 
 from hydra_plugins.hydra_optuna_async_sweeper.search._queue import TrialQueue
 from hydra_plugins.hydra_optuna_async_sweeper.search._spec import Search
-from hydra_plugins.hydra_optuna_async_sweeper.storage._journal import Journal
 from hydra_plugins.hydra_optuna_async_sweeper.storage._resolve import database_at
 from hydra_plugins.hydra_optuna_async_sweeper.storage._storage import StudyStorage
-from hydra_plugins.hydra_search.files import JOURNAL
-from hydra_plugins.hydra_search.owner import SILENCE
-from tests.conftest import RunApp, StartApp, command, end_group, environment, wait_for
+from tests.conftest import ROOT, RunApp, StartApp, command, end_group, environment, wait_for
 from tests.postgresql import PASSWORD, PostgreSQLServer, can_not
 from tests.recorded import Recorded
 from tests.studies import finished, running, states, trials_of
@@ -48,19 +45,31 @@ def opened(where: StudyStorage) -> Iterator[BaseStorage]:
         backend.engine.dispose()
 
 
+# Seconds of silence after which a process that can't be seen is gone, and between its beats: else a minute and a half.
+SILENCE = 5
+QUICK = f"""
+import hydra_plugins.hydra_search.owner as owner
+owner.SILENCE, owner.SECONDS_BETWEEN_BEATS = {SILENCE}, 1
+"""
+
+
 @pytest.fixture
-def start_on() -> Iterator[StartOn]:
-    """Start a search in a process group of its own, on a machine of that name: one with a host name of its own."""
-    if subprocess.run(["unshare", "--uts", "true"], capture_output=True).returncode:
-        reason = "a host name of its own needs root (unshare --uts)"
+def start_on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartOn]:
+    """Start a search in a process group of its own, on a machine of that name, which sees no process of another."""
+    unshare = ("unshare", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc")
+    if subprocess.run([*unshare, "true"], capture_output=True).returncode:
+        reason = "a host name and processes of its own need root (unshare --uts --pid)"
         can_not(reason) if os.getuid() == 0 else pytest.skip(reason)
     started: list[subprocess.Popen[str]] = []
+    quick = tmp_path_factory.mktemp("quick")
+    (quick / "sitecustomize.py").write_text(QUICK)
+    env = environment({"PYTHONPATH": f"{quick}:{ROOT}"})
 
     def start(host: str, folder: Path, *args: str) -> subprocess.Popen[str]:
         folder.mkdir(exist_ok=True)
         process = subprocess.Popen(
-            ["unshare", "--uts", "sh", "-c", f'hostname {host}; exec "$@"', "sh", *command("tracked.py", args)],
-            cwd=folder, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            [*unshare, "sh", "-c", f'hostname {host}; exec "$@"', "sh", *command("tracked.py", args)],
+            cwd=folder, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             start_new_session=True,
         )  # fmt: skip
         started.append(process)
@@ -177,23 +186,20 @@ def test_two_machines_on_one_study_share_the_budget(
     assert {trial.user_attrs["worker"]["host"] for trial in trials} == {"north", "south"}
 
 
-def test_trial_of_a_killed_machine_is_put_back_after_its_silence(
+def test_trial_of_a_killed_machine_is_requeued_after_its_silence_and_not_before(
     start_on: StartOn, shared: tuple[dict[str, Path], list[str], str | Path], tmp_path: Path
 ) -> None:
     folders, arguments, study = shared
-    search = [*PLAIN, *arguments, "hydra.sweeper.n_trials=3"]
+    search = [*PLAIN, *arguments, "hydra.sweeper.n_trials=3", "hydra.sweeper.on_mismatch=warn"]
     north = start_on("north", folders["north"], *search, f"wait_for={tmp_path / 'never'}")
     wait_for(lambda: running(trials_of(study)) and list(tmp_path.rglob("0/waiting")), 60, "the first job")
     south = start_on("south", folders["south"], *search)
     wait_for(lambda: len(finished(trials_of(study))) == 2, 60, "the other trials")
-    time.sleep(1)
+    time.sleep(SILENCE + 2)
     (lost,) = running(trials_of(study))
     assert (lost.number, lost.user_attrs["worker"]["host"]) == (0, "north") and south.poll() is None
     os.killpg(north.pid, signal.SIGKILL)
-    with opened(database_at(study) if isinstance(study, str) else Journal(study / JOURNAL)) as storage:
-        beat = time.time() - SILENCE - 1  # as if we had waited for so long
-        storage.set_trial_user_attr(lost._trial_id, "beat", beat)
-    output = south.communicate(timeout=30)[0]
+    output = south.communicate(timeout=60)[0]
     assert south.returncode == 0, output
     trials = trials_of(study)
     assert Counter(trial.state for trial in trials) == {TrialState.COMPLETE: 3, TrialState.FAIL: 1}
@@ -202,7 +208,7 @@ def test_trial_of_a_killed_machine_is_put_back_after_its_silence(
 
 
 def test_machine_that_is_interrupted_leaves_the_live_runs_of_the_other_alone(start_on: StartOn, tmp_path: Path) -> None:
-    search, gate = [*SEARCH, "hydra.sweeper.n_trials=2"], tmp_path / "gate"
+    search, gate = [*SEARCH, "hydra.sweeper.n_trials=2", "hydra.sweeper.on_mismatch=warn"], tmp_path / "gate"
     north = start_on("north", tmp_path, *search, f"wait_for={gate}")
     wait_for(lambda: list(tmp_path.rglob("0/waiting")), 60, "the first job")
     south = start_on("south", tmp_path, *search, "wait_for=never")
