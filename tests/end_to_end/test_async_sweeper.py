@@ -48,6 +48,7 @@ def xs(trials: list[FrozenTrial]) -> list[float]:
     return [trial.params["x"] for trial in trials]
 
 
+@slow
 def test_same_study_name_again_runs_what_is_missing(run_app: RunApp, tmp_path: Path, sweep: Path) -> None:
     first = run_app("tracked.py", *SEARCH, n_trials(3))
     assert first.returncode == 0, first.stderr
@@ -114,6 +115,7 @@ def test_search_stops_when_the_target_is_reached(run_app: RunApp, sweep: Path) -
     assert values[-1] >= 0.8 > max(values[:-1], default=0)
 
 
+@slow
 def test_too_many_failures_over_the_whole_search_end_it(run_app: RunApp, tmp_path: Path, sweep: Path) -> None:
     arguments = ["bad_job=all", n_trials(8), "hydra.sweeper.max_failure_rate=0.25"]
     done = run_app("tracked.py", *SEARCH, *arguments)
@@ -135,9 +137,7 @@ def test_when_every_trial_fails_the_search_fails(run_app: RunApp, tmp_path: Path
 
 INTERRUPTIONS = [
     pytest.param(signal.SIGINT, os.killpg, 130, 2, id="ctrl_c-joblib", marks=slow),
-    pytest.param(signal.SIGINT, os.killpg, 130, 1, id="ctrl_c-basic", marks=slow),
     pytest.param(signal.SIGTERM, os.kill, 143, 1, id="sigterm-basic", marks=slow),
-    pytest.param(signal.SIGTERM, os.kill, 143, 2, id="sigterm-joblib", marks=slow),
     pytest.param(signal.SIGTERM, os.killpg, 143, 2, id="sigterm_to_all-joblib", marks=slow),
 ]
 

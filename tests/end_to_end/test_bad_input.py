@@ -122,8 +122,10 @@ def test_search_that_never_started_a_job_gives_the_directory_back(run_app: RunAp
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", [(), JOBLIB], ids=["basic", "joblib"])
-@pytest.mark.parametrize("result", ["undefined", "infinite", "nothing", "text", "truth", "pair"])
+@pytest.mark.parametrize(
+    ("result", "launcher"),
+    [("undefined", JOBLIB), *((kind, ()) for kind in ("undefined", "infinite", "nothing", "text", "truth", "pair"))],
+)
 def test_result_that_is_no_number_is_never_the_best(
     run_app: RunApp, tmp_path: Path, result: str, launcher: tuple[str, ...]
 ) -> None:
@@ -158,9 +160,15 @@ def running_in_group(group: int) -> list[int]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
-@pytest.mark.parametrize("launcher", [(), JOBLIB], ids=["basic", "joblib"])
-@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["main", "group"])
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["int", "term"])
+@pytest.mark.parametrize(
+    ("sent", "code", "send", "launcher"),
+    [
+        pytest.param(signal.SIGINT, 130, os.kill, (), id="int-main-basic"),
+        pytest.param(signal.SIGTERM, 143, os.kill, (), id="term-main-basic"),
+        pytest.param(signal.SIGINT, 130, os.killpg, JOBLIB, id="int-group-joblib"),
+        pytest.param(signal.SIGTERM, 143, os.kill, JOBLIB, id="term-main-joblib"),
+    ],
+)
 def test_ended_from_outside(
     start_app: StartApp, tmp_path: Path, sent: signal.Signals, code: int, send: object, launcher: tuple[str, ...]
 ) -> None:

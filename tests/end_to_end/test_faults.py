@@ -77,7 +77,7 @@ def test_ctrl_c_ends_the_search_killed_without_a_traceback(
     assert set(recorded.statuses().values()) <= {"KILLED"} and "trial-0" in recorded.statuses()
 
 
-@pytest.mark.parametrize("config", ["config", "asynchronous"])
+@pytest.mark.parametrize("config", ["asynchronous"])
 def test_server_that_dies_and_comes_back_gets_every_record(
     start_app: StartApp, tmp_path: Path, mlflow_server: MLflowServer, config: str
 ) -> None:
@@ -104,7 +104,7 @@ def test_server_that_dies_and_comes_back_gets_every_record(
     check_four_trials(Recorded(mlflow_server.uri), sweep)
 
 
-@pytest.mark.parametrize("config", ["config", "asynchronous"])
+@pytest.mark.parametrize("config", ["config"])
 def test_server_that_stays_away_costs_no_trial_and_the_records_can_be_delivered(
     start_app: StartApp, tmp_path: Path, mlflow_server: MLflowServer, config: str
 ) -> None:

@@ -42,16 +42,21 @@ def noise(chromium: Chromium) -> list[str]:
     return [*chromium.messages(), *(url for url in chromium.requests() if not url.startswith(LOCAL))]
 
 
-@pytest.fixture
-def page(tmp_path: Path) -> str:
-    job(tmp_path, 6, ["model=svm"])
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    sweep = tmp_path_factory.mktemp("sweep")
+    job(sweep, 6, ["model=svm"])
     facts = replace(CONDITIONAL, n_trials=80)
-    write_report(facts, conditional(80), tmp_path, "ended by n_trials")
-    return (tmp_path / "report.html").as_uri()
+    write_report(facts, conditional(80), sweep, "ended by n_trials")
+    return sweep / "report.html"
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [400, 1600])
+@pytest.fixture
+def page(report: Path) -> str:
+    return report.as_uri()
+
+
+@pytest.mark.parametrize(("width", "dark"), [(400, True), (1600, False)], ids=["small dark", "wide light"])
 def test_every_plot_of_every_branch_has_marks(width: int, dark: bool, page: str, chromium: Chromium) -> None:
     chromium.open(page, width=width, dark=dark)
     kinds = set()
@@ -129,9 +134,9 @@ def test_every_search_is_drawn(case: str, tmp_path: Path, chromium: Chromium) ->
     assert noise(chromium) == []
 
 
-def test_page_works_in_a_sandboxed_frame(page: str, tmp_path: Path, chromium: Chromium) -> None:
+def test_page_works_in_a_sandboxed_frame(report: Path, tmp_path: Path, chromium: Chromium) -> None:
     """As an artifact viewer shows it: srcdoc, scripts allowed, no origin of its own."""
-    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    text = report.read_text(encoding="utf-8")
     escaped = text.replace("&", "&amp;").replace('"', "&quot;")
     frame = tmp_path / "frame.html"
     frame.write_text(f'<iframe sandbox="allow-scripts" width="1200" height="800" srcdoc="{escaped}"></iframe>')
