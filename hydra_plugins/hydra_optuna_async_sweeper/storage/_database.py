@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, cast
 
+from filelock import FileLock
 from optuna.storages import BaseStorage, RDBStorage, get_storage
 
 from hydra_plugins.hydra_search.errors import bad_input, one_line
@@ -109,8 +110,13 @@ class SQLite(Database):
         return cast("BaseStorage", RetryingStorage(retry(self._open)))  # has what a BaseStorage has
 
     def _open(self) -> BaseStorage:
-        if self.file is not None:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
+        if self.file is None:
+            return self._made()
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.file.with_name(f"{self.file.name}.lock")):  # of two that make the tables one would fail
+            return self._made()
+
+    def _made(self) -> BaseStorage:
         if self.target is not None:
             return get_storage(instantiated(self.target))
         return get_storage(RDBStorage(self.url, engine_kwargs={"connect_args": {"timeout": SECONDS_OF_A_LOCK}}))
