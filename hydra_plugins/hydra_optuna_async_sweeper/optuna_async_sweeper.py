@@ -6,6 +6,7 @@ from hydra.plugins.sweeper import Sweeper
 from omegaconf import OmegaConf
 
 from hydra_plugins.hydra_search.errors import BadInput, DatabaseGone
+from hydra_plugins.hydra_search.files import is_full
 from hydra_plugins.hydra_search.schema import check_types
 from hydra_plugins.hydra_search.settings import check_settings, plain
 
@@ -60,13 +61,17 @@ class OptunaAsyncSweeper(Sweeper):
         from .search._sweep import Sweep
 
         try:
-            sweep = Sweep.open(self._prepared(), self._config, self._context, self._task_function)
+            Sweep.open(self._prepared(), self._config, self._context, self._task_function).run()
         except BadInput as error:
             raise SystemExit(str(error)) from None
-        try:
-            sweep.run()
         except DatabaseGone as error:
             raise SystemExit(f"{error}\nNothing is lost: when it is back, the same study_name goes on.") from None
+        except OSError as error:
+            if not is_full(error):
+                raise
+            remedy = f"Make room; study_name={self._config.hydra.sweeper.study_name} goes on."
+            place = self._config.hydra.sweep.dir
+            raise SystemExit(f"hydra.sweep.dir: the disk is full ({error}), got {place}. {remedy}") from None
 
     def _prepared(self) -> "Search":
         from .search._resume import check_resume

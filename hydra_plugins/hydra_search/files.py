@@ -1,5 +1,6 @@
 """The files by which processes tell each other something: their names, and how they are written."""
 
+import errno
 import os
 import threading
 from pathlib import Path
@@ -20,6 +21,11 @@ JOB_RECORD = ".mlflow_run.json"
 OF_JOB = (RESULT, LOST, JOB_RECORD)
 METRICS, DATASET = "metrics.json", "dataset.json"
 MODEL, EXAMPLE = "model.joblib", "input_example.parquet"
+
+
+def is_full(error: OSError) -> bool:
+    """Tell whether the disk, or what somebody may write on it, is used up."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def write_aside(path: Path, text: str, *, private: bool = False) -> None:

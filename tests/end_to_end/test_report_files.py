@@ -131,7 +131,30 @@ def test_report_that_cannot_be_made_is_a_warning_and_the_search_goes_on(
     )
     report = Report(facts, tmp_path)
     (tmp_path / "trials.csv").mkdir()  # cannot be replaced by a file
-    report.finish([create_trial(state=TrialState.COMPLETE, value=1.0, params={}, distributions={})], "ended")
+    trials = [create_trial(state=TrialState.COMPLETE, value=1.0, params={}, distributions={})]
+    assert report.finish(trials, "ended") is False
     (said,) = [record for record in caplog.records if record.levelname == "WARNING"]
     assert said.getMessage().startswith("The report could not be written: [Errno 21]") and said.exc_info is None
     assert f"-m hydra_plugins.hydra_search_report {tmp_path}" in said.getMessage()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("blocks", "said"),
+    [
+        (4, "the disk is full ("),
+        (8, "the disk is full ("),
+        (300, "The report could not be written: [Errno 27] File too large"),
+    ],
+)
+def test_full_disk_is_status_1_in_words(tmp_path: Path, blocks: int, said: str) -> None:
+    """The system takes only so many KiB in a file: too few for the study, or enough for it but not for the report."""
+    search = [str(ROOT / "tests/apps/tracked.py"), "--multirun", "--config-name=asynchronous"]
+    options = ["hydra.sweeper.report=true", "hydra.callbacks.mlflow.enabled=false", "hydra.sweeper.n_trials=12"]
+    shell = f"ulimit -f {blocks}; exec {shlex.join([sys.executable, *search, *options])}"
+    done = subprocess.run(
+        ["bash", "-c", shell], cwd=tmp_path, env=environment(), text=True, capture_output=True, timeout=120
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert (done.stdout + done.stderr).count(said) == 1
+    assert "study_name=search" in done.stderr or "Ended by: n_trials" in done.stdout

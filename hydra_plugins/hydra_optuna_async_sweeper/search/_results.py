@@ -13,7 +13,7 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from hydra_plugins.hydra_search.commands import interpreter, module_command
+from hydra_plugins.hydra_search.commands import as_typed, interpreter, module_command
 from hydra_plugins.hydra_search.errors import one_line, shown
 from hydra_plugins.hydra_search.files import REPORT, RESULTS, write_aside
 from hydra_plugins.hydra_search.grammar import override_text
@@ -110,8 +110,9 @@ class NoReport:
     def look(self, trials: "Sequence[FrozenTrial]") -> None:
         """Write nothing."""
 
-    def finish(self, trials: "Sequence[FrozenTrial]", status: str) -> None:
-        """Write nothing."""
+    def finish(self, trials: "Sequence[FrozenTrial]", status: str) -> bool:
+        """Write nothing. Returns False only for a report that is wanted and that the disk does not take."""
+        return True
 
 
 class Report(NoReport):
@@ -134,16 +135,19 @@ class Report(NoReport):
         self._over = over
         self._due = time.monotonic() + max(SECONDS_BETWEEN_REPORTS, SHARE * (time.monotonic() - started))
 
-    def finish(self, trials: "Sequence[FrozenTrial]", status: str) -> None:
+    def finish(self, trials: "Sequence[FrozenTrial]", status: str) -> bool:
         """Write the last report, and say where to look."""
         if not any(trial.state.is_finished() or trial.datetime_start for trial in trials):
-            return
-        if self._write(trials, status):
+            return True
+        written = self._write(trials, status)
+        if written:
             log.info(f"Report: {self.facts.directory}/{REPORT}")
         if self.facts.storage.endswith(".log") or "://" in self.facts.storage:
             log.info(f"Look at the study: optuna-dashboard {shlex.quote(self.facts.storage)}")
+        return written is not False
 
-    def _write(self, trials: "Sequence[FrozenTrial]", status: str) -> bool:
+    def _write(self, trials: "Sequence[FrozenTrial]", status: str) -> bool | None:
+        """Return whether it is written: False if the disk does not take it, None if it can't be made."""
         try:
             write_report(self.facts, trials, self.directory, status)
         except OSError as error:  # a full disk, a directory that is gone: nothing in here that a traceback would show
@@ -152,7 +156,7 @@ class Report(NoReport):
             return False
         except Exception:  # a picture of the search is not worth the search
             log.warning("The report could not be made.", exc_info=True)
-            return False
+            return None
         return True
 
 
@@ -172,7 +176,7 @@ def _facts_of(search: "Search", config: DictConfig) -> SearchFacts:
         n_trials=search.n_trials,
         n_jobs=search.n_jobs,
         n_jobs_key=n_jobs.source if n_jobs else "hydra.sweeper.n_jobs",
-        directory=_as_typed(search.sweep_dir),
+        directory=as_typed(search.sweep_dir),
         resume=resume_command(argv, search, has_study_name="study_name" in config),
         extend=extend_command(argv, search, config),
         sampler=maker_text(search.sampler),
@@ -184,7 +188,7 @@ def _facts_of(search: "Search", config: DictConfig) -> SearchFacts:
         search_keys=search_keys(config),
         of_single_run=of_single_run(search, config),
         max_retries=search.max_retries,
-        storage=_as_typed(search.storage.shown),
+        storage=as_typed(search.storage.shown),
         redact=secrets.patterns,
     ).with_surroundings(argv, interpreter())
 
@@ -243,8 +247,3 @@ def maker_text(spec: "Plain | None") -> str:
 def prunes(pruner: "Plain | None") -> bool:
     """Tell whether there is a pruner that may prune."""
     return bool(pruner) and maker_text(pruner) != "NopPruner()"
-
-
-def _as_typed(path: str) -> str:
-    here = Path.cwd()
-    return str(Path(path).relative_to(here)) if path.startswith(f"{here}/") else path

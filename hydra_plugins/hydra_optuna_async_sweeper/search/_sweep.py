@@ -123,12 +123,14 @@ class Sweep:
         trials = self.queue.trials()
         reason = stop_reason(trials, self.search)
         found = write_results(self.search, trials)
-        report.finish(trials, f"ended by {reason}")
+        written = report.finish(trials, f"ended by {reason}")
         if reason in (FAILURES, ALIKE):
             self._fail_for_failures(reason)
         if not found:
             raise SystemExit("No trial finished, so there is no best one.")
         log.info(f"Ended by: {reason}")
+        if not written:
+            raise SystemExit(1)  # in words, the report has said it
 
     def _launch_workers(self, guard: LauncherGuard) -> None:
         """Launch workers, again for those that were lost, until the search is over."""
