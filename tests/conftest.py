@@ -31,7 +31,9 @@ def environment(extra: dict[str, str] | None = None) -> dict[str, str]:
     """The developer's own tracking settings must not leak in, nor anything leave the machine."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
     kept |= {"PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MPLBACKEND": "agg"}
-    return kept | {"PYTHONUNBUFFERED": "1"} | (extra or {})
+    # A server has a dozen processes for jobs that no test gives it.
+    kept |= {"PYTHONUNBUFFERED": "1", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    return kept | (extra or {})
 
 
 def command(app: str, args: tuple[str, ...]) -> list[str]:
