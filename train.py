@@ -5,21 +5,21 @@ python train.py --multirun
 """
 
 import hashlib
-import importlib
 import json
 import logging
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from hydra.utils import execution_whitelist, instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from hydra_plugins.hydra_search.targets import make, public_class, walk
 from hydra_plugins.hydra_trial import muted, report, set_user_attr, trial_number
 
 if TYPE_CHECKING:
@@ -133,78 +133,40 @@ def build(cfg: DictConfig, group: str) -> Any:
     Raises:
         ValueError: something in it may not be called there, then nothing was called; or an argument does not fit.
     """
-    if not OmegaConf.is_dict(cfg[group]) or "_target_" not in cfg[group]:
-        raise ValueError(f"{group}: must be a mapping with a _target_, got {cfg[group]!r}")
-    content = OmegaConf.to_container(cfg[group], resolve=True, throw_on_missing=True)
-    found = dict(targets(group, content))
-    for key, name in found.items():
-        if not may_be_called(name, group, is_part=key != f"{group}._target_"):
-            methods = "() and ".join(METHODS.get(group, ()))
-            known = f"a public class of scikit-learn with {methods}()" if methods else "a loader that stands there"
-            remedy = f"Choose {known}, or add what you trust to EXECUTION_WHITELIST[{group!r}] in train.py."
-            raise ValueError(f"{key}: not whitelisted, or not there, got {name}. {remedy}")
-    classes = {name: kind for name in map(str, found.values()) if (kind := sklearn_class(name))}
-    # A class's own name too: Hydra asks for it when what was made can itself be called, as a column selector can.
-    names = {f"{kind.__module__}.{kind.__qualname__}" for kind in classes.values()} | classes.keys()
-    allowed = execution_whitelist([*EXECUTION_WHITELIST[group], *names], reset=True)
-    try:
-        return instantiate(content, _convert_="all", _execution_whitelist_=allowed)
-    except TypeError as error:  # an argument that it does not have, or lacks
-        raise ValueError(f"{group}: {error}") from error
+    refuse_caches(group, cfg[group])
+    methods = "() and ".join(METHODS.get(group, ()))
+    known = f"a public class of scikit-learn with {methods}()" if methods else "a loader that stands there"
+    remedy = f"Choose {known}, or add what you trust to EXECUTION_WHITELIST[{group!r}] in train.py."
+    return make(group, cfg[group], EXECUTION_WHITELIST[group], partial(sklearn_class, group), remedy)
 
 
-def targets(key: str, content: object) -> Iterator[tuple[str, object]]:
-    """Yield the key and the value of every `_target_` in a plain configuration, at any depth.
+def refuse_caches(group: str, node: object) -> None:
+    """Raise ValueError where a folder for joblib's cache is named: its pickles would run what is in them.
 
-    Raises:
-        ValueError: a folder for joblib's cache is named: its pickles would run what is in them. Its argument must have
-            its name, so that it can be seen.
+    Its argument must have its name, so that it can be seen.
     """
-    items = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
-    for name, value in items:
-        path = f"{key}.{name}"
-        if name == "_target_":
-            yield path, value
-        if re.search(r"(^|__)memory$", str(name)) and isinstance(value, (str, list)):
-            raise ValueError(
-                f"{path}: a cache is loaded by pickle, which can run anything, got {value}. Leave it null."
-            )
-        if isinstance(content, dict) and name == "_args_" and str(content.get("_target_")).startswith("sklearn."):
-            raise ValueError(f"{path}: arguments have names here, got {value}. Write name: value.")
-        yield from targets(path, value)
+    content = OmegaConf.to_container(node, resolve=True, throw_on_missing=True) if OmegaConf.is_config(node) else None
+    for key, value, spec in walk(content, group):
+        name = key.rpartition(".")[2]
+        if re.search(r"(^|__)memory$", name) and isinstance(value, (str, list)):
+            raise ValueError(f"{key}: a cache is loaded by pickle, which can run anything, got {value}. Leave it null.")
+        if name == "_args_" and str(spec.get("_target_")).startswith("sklearn."):
+            raise ValueError(f"{key}: arguments have names here, got {value}. Write name: value.")
 
 
-def may_be_called(name: object, group: str, *, is_part: bool) -> bool:
-    """Tell whether YAML may call `name` in this group of conf/, as the thing itself or as a part of it."""
-    patterns = EXECUTION_WHITELIST[group]
-    if any(name == pattern or (pattern.endswith(".*") and str(name).startswith(pattern[:-1])) for pattern in patterns):
-        return True
-    found = sklearn_class(name) if group in METHODS else None
-    return found is not None and (is_part or all(hasattr(found, method) for method in METHODS[group]))
-
-
-def sklearn_class(name: object) -> type | None:
-    """Return the estimator, splitter, kernel or column selector that `name` is in a public module of scikit-learn.
-
-    None for all else: functions fetch, load or run what they are given, and a private module has other modules in it.
-    """
-    found = re.fullmatch(r"(sklearn(?:\.(?!externals\b|tests\b)[a-z]\w*)+)\.((?!Base|_)\w+)", str(name))
-    if not found:
+def sklearn_class(group: str, name: object, *, is_part: bool) -> type | None:
+    """Return the public class of scikit-learn that `name` is, if this group of conf/ may have it, or have it in it."""
+    found = public_class(name, "sklearn") if group in METHODS else None
+    if found is None:
         return None
     from sklearn.base import BaseEstimator
     from sklearn.compose import make_column_selector
     from sklearn.gaussian_process.kernels import Kernel
 
-    try:
-        module = importlib.import_module(found[1])
-        part = getattr(module, found[2], None)
-    except ImportError:  # no such module, or an experimental class
+    splits = all(hasattr(found, method) for method in METHODS["splitter"])
+    if not splits and not issubclass(found, (BaseEstimator, Kernel, make_column_selector)):
         return None
-    is_public = found[2] in getattr(module, "__all__", ()) or getattr(part, "__module__", "") == module.__name__
-    if not is_public or not isinstance(part, type):
-        return None
-    splits = all(hasattr(part, method) for method in METHODS["splitter"])
-    return part if splits or issubclass(part, (BaseEstimator, Kernel, make_column_selector)) else None
+    return found if is_part or all(hasattr(found, method) for method in METHODS[group]) else None
 
 
 def load_csv(path: str, target: str) -> "tuple[pd.DataFrame, pd.Series[Any]]":

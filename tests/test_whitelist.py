@@ -14,6 +14,7 @@ import sklearn
 from omegaconf import OmegaConf
 
 import train
+from hydra_plugins.hydra_search.targets import is_listed
 
 GROUPS = ("dataset", "splitter", "preprocessor", "model")
 RUNS_CODE = "sklearn.utils._testing.assert_run_python_script_without_output"
@@ -132,6 +133,10 @@ def test_own_model_is_called_once_it_is_listed_in_its_group(
     sys.modules.pop("own_models")
 
 
+def may_be_called(name: str, group: str, *, is_part: bool = False) -> bool:
+    return is_listed(name, train.EXECUTION_WHITELIST[group]) or bool(train.sklearn_class(group, name, is_part=is_part))
+
+
 def reachable() -> Iterator[tuple[str, object]]:
     """Yield every callable by each dotted name that leads to it: modules of other packages and methods too."""
     for info in pkgutil.walk_packages(sklearn.__path__, "sklearn."):
@@ -160,13 +165,13 @@ def test_of_all_that_is_reachable_in_scikit_learn_each_group_may_call_its_kind_a
     splitters |= {f"sklearn.model_selection.{name}" for name in dir(sklearn.model_selection) if name.endswith("Fold")}
     splitters |= {f"sklearn.model_selection.Leave{what}Out" for what in ("One", "P", "OneGroup", "PGroups")}
     splitters -= {"sklearn.model_selection.BaseShuffleSplit"}
-    allowed = {group: {n for n in found if train.may_be_called(n, group, is_part=False)} for group in GROUPS}
+    allowed = {group: {name for name in found if may_be_called(name, group)} for group in GROUPS}
     assert len(estimators) > 190 and len(splitters) > 12
     assert allowed["splitter"] == splitters
     assert allowed["model"] == {name for name, kind in estimators.items() if hasattr(kind, "predict")}
     assert allowed["preprocessor"] == {name for name, kind in estimators.items() if hasattr(kind, "transform")}
     assert allowed["dataset"] == {f"sklearn.datasets.load_{n}" for n in ("breast_cancer", "digits", "iris", "wine")}
-    parts = {name for name in found if train.may_be_called(name, "model", is_part=True)}
+    parts = {name for name in found if may_be_called(name, "model", is_part=True)}
     others = parts - estimators.keys() - splitters - {"sklearn.compose.make_column_selector"}
     assert others == {n for n in others if issubclass(found[n], kernels.Kernel)}  # type: ignore[arg-type]
     assert {"sklearn.gaussian_process.kernels.RBF"} <= others and issubclass(estimators[FOREST], BaseEstimator)

@@ -4,12 +4,12 @@ Hydra adds the application's whitelist to every other one, so that the user's ow
 the kind.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from hydra.utils import instantiate
 
-Spec = Mapping[str, object]  # a `_target_` with its arguments
+from hydra_plugins.hydra_search.targets import Spec, targets
 
 
 def make(spec: Spec, kinds: tuple[type, ...], whitelist: Sequence[str], arguments: Spec | None = None) -> object:
@@ -46,7 +46,7 @@ def check_targets(spec: Spec, kinds: tuple[type, ...], whitelist: Sequence[str])
         TypeError: one is something else.
         HydraException: one is in no whitelist, or can't be imported.
     """
-    for part in _targets(spec):
+    for _, part in targets(spec):
         name, is_handed_over = part["_target_"], bool(part.get("_partial_")) and part is not spec
         allowed = [] if is_handed_over else list(whitelist)
         found = instantiate({"_target_": name, "_partial_": True}, _execution_whitelist_=allowed).func
@@ -54,15 +54,3 @@ def check_targets(spec: Spec, kinds: tuple[type, ...], whitelist: Sequence[str])
         is_of_kind = name in whitelist or (isinstance(found, type) and issubclass(found, wanted))
         if not is_handed_over and not is_of_kind:
             raise TypeError(f"{name} is no {' or '.join(kind.__name__ for kind in wanted)}")
-
-
-def _targets(value: object) -> Iterator[Spec]:
-    """Yield every mapping with a `_target_`, at any depth."""
-    if isinstance(value, Mapping):
-        if "_target_" in value:
-            yield value
-        for item in value.values():
-            yield from _targets(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _targets(item)

@@ -4,7 +4,6 @@ The check is a resolver, since a value of the first callback is all that is look
 """
 
 import warnings
-from collections.abc import Iterator
 
 from hydra.errors import HydraException
 from hydra.utils import instantiate
@@ -13,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from hydra_plugins.hydra_search.errors import one_line
 from hydra_plugins.hydra_search.settings import plain
+from hydra_plugins.hydra_search.targets import targets
 
 
 def check_callbacks(callbacks: DictConfig) -> None:
@@ -40,13 +40,5 @@ def _check(callbacks: DictConfig, name: str) -> None:
     content = {option: plain(node[option]) for option in node if option != "checked"}  # which is this very check
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Hydra says of each callback that there is no whitelist, where there is none
-        for target in _targets(content):
-            instantiate({"_target_": target, "_partial_": True})
-
-
-def _targets(content: object) -> Iterator[object]:
-    items = content.values() if isinstance(content, dict) else content if isinstance(content, list) else ()
-    if isinstance(content, dict) and "_target_" in content:
-        yield content["_target_"]
-    for item in items:
-        yield from _targets(item)
+        for _, spec in targets(content):
+            instantiate({"_target_": spec["_target_"], "_partial_": True})
