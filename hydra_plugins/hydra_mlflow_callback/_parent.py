@@ -5,10 +5,14 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filelock import FileLock
+
+from hydra_plugins.hydra_search.files import SEARCH_RECORD
+
 from ._client import living_experiment
 from ._payload import clean_tags
 from ._reach import is_gone, made_once
-from ._record import SearchRecord, records_below
+from ._record import SearchRecord, load_search, records_below
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LOCK_FILE = ".mlflow_search.lock"
 SEARCH_KEY = "hydra.search.key"
 
 
@@ -33,6 +38,22 @@ def parent_of(client: "MlflowClient", search: SearchRecord, directory: Path) -> 
         _lead_jobs(client, before, search, directory)
     search.save(directory)
     return search
+
+
+def withdraw(client: "MlflowClient", search: SearchRecord, directory: Path) -> None:
+    """Leave the parent run as this sweep has found it, or not at all: the study has refused the search.
+
+    Another sweep may have come to the run meanwhile; then it is that one's.
+    """
+    with FileLock(directory / LOCK_FILE):
+        if load_search(directory).sweep != search.sweep:
+            return
+        if search.before is None:
+            client.delete_run(search.run_id)
+            (directory / SEARCH_RECORD).unlink(missing_ok=True)
+        else:
+            client.update_run(search.run_id, status=search.before)
+            dataclasses.replace(search, status=search.before).save(directory)
 
 
 def _find(client: "MlflowClient", search: SearchRecord) -> "Run | None":

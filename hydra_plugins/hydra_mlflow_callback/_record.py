@@ -32,6 +32,8 @@ class SearchRecord:
     # keys that the command line fixes for every job of this sweep, as written: with their `+`
     fixed_keys: tuple[str, ...] = ()
     status: str = "RUNNING"
+    # its status when this sweep came to it; None if its run was made for this sweep
+    before: str | None = None
     # finds the parent run again if this process was killed before it could note the run's id
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
     # the process of this sweep; several sweeps, at once or one after another, may share a search

@@ -22,7 +22,7 @@ from hydra_plugins.hydra_search.urls import masked
 from ._client import connect, ui_command
 from ._delivery import Parcel, deliver, say_left_out
 from ._job_run import conclude, end_of_lost
-from ._parent import parent_of
+from ._parent import LOCK_FILE, parent_of
 from ._payload import MAX_TAG_LENGTH, clean_key, clean_text, now, shorten
 from ._reach import is_gone, is_there
 from ._record import JOB_KEY, JobRecord, SearchRecord, goes_on, is_refused, load_search, records_below
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 log = logging.getLogger(__name__)
-
-LOCK_FILE = ".mlflow_search.lock"
 
 SECONDS_BETWEEN_LOOKS = 5.0
 # Reading the records of a large search takes its time: at most this share of it.
@@ -62,10 +60,11 @@ def open_search(settings: Settings, config: "DictConfig") -> SearchRecord:
     say_masked(secrets.keys)
     directory.mkdir(parents=True, exist_ok=True)
     with FileLock(directory / LOCK_FILE):  # two sweeps that begin one search at once have one parent
-        search = _known_search(settings, directory) or SearchRecord(run_id="", settings=settings, tags=tags)
+        old = _known_search(settings, directory)
         search = dataclasses.replace(
-            search, settings=settings, tags=tags, fixed_keys=fixed_keys(config), status="RUNNING", sweep=Owner.me()
-        )
+            old or SearchRecord(run_id="", settings=settings), settings=settings, tags=tags,
+            fixed_keys=fixed_keys(config), status="RUNNING", before=old.status if old else None, sweep=Owner.me(),
+        )  # fmt: skip
         search.save(directory)  # with its key, by which a run is found again if this process is killed right here
         known = search.run_id
         search = parent_of(client, search, directory)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.experimental.callback import Callback
 
-from hydra_plugins.hydra_search.errors import SearchError
-from hydra_plugins.hydra_search.jobs import refuse_search
+from hydra_plugins.hydra_search.errors import SearchError, is_refusal
+from hydra_plugins.hydra_search.jobs import let_others_refuse, refuse_search
 from hydra_plugins.hydra_search.owner import Owner, every
 
 from .config import Settings, checked
@@ -51,7 +51,8 @@ class MLflowCallback(Callback):
     def on_multirun_start(self, config: "DictConfig", **kwargs: Any) -> None:
         """Make the database, the experiment and the parent run while there is only one process."""
         with _one_message():
-            if self.enabled:  # whatever the order of the callbacks, a search that is refused touches no run
+            if self.enabled:  # a search that is refused touches no run
+                let_others_refuse(config)
                 refuse_search(config)
             self._open_experiment(config)
             if self.enabled:
@@ -111,12 +112,24 @@ class MLflowCallback(Callback):
         error = sys.exc_info()[1]  # Hydra calls this in a `finally`
         if self._live:
             self._live.close()
-        if self.search:
+        if self.search and is_refusal(error):
+            _withdraw(self.search, self._directory)
+        elif self.search:
             missing = _what_is_missing(self.search, self._directory, status_after(error))
             if missing and error is None:
                 raise SystemExit(missing)
             if missing:
                 log.error(missing)  # and the search's own error decides the exit status
+
+
+def _withdraw(search: "SearchRecord", directory: Path) -> None:
+    from ._client import connect
+    from ._parent import withdraw
+
+    try:
+        withdraw(connect(search.settings), search, directory)
+    except Exception as failure:  # a server that is gone, a disk that is full: the refusal itself is said already
+        log.warning("The run of a search that was refused could not be taken back: %s", failure)
 
 
 @contextmanager

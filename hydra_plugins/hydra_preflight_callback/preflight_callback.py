@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
@@ -79,6 +79,9 @@ class PreflightCallback(Callback):
     PreflightCallbackConf.
     """
 
+    # the search that was not refused, and its directory where this callback has taken it; of the process
+    _passed: ClassVar["tuple[DictConfig, Claim | None] | None"] = None
+
     def __init__(
         self,
         check: Callable[[DictConfig], None] | None = None,
@@ -89,12 +92,11 @@ class PreflightCallback(Callback):
         self.check = check
         self.metric = OmegaConf.to_container(metric) if OmegaConf.is_config(metric) else metric
         self.timeout = timeout
-        self._claim: Claim | None = None
         self._search = ExitStack()
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave behind what only the process that started the search needs: workers can't always pickle it."""
-        return {**self.__dict__, "check": None, "_claim": None, "_search": None}
+        return {**self.__dict__, "check": None, "_search": None}
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check the job's config, and that its directory can be made."""
@@ -109,13 +111,21 @@ class PreflightCallback(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check everything; a sweeper that can't go on with a search needs a sweep directory of its own."""
         with _one_message():
-            if not refuse_search(config, self.check):
-                from ._other_sweepers import check_search, claim_sweep_dir
-
-                loader = GlobalHydra.instance().config_loader()
-                check_search(config, loader, check=self.check, metric=self.metric, timeout=self.timeout)
-                self._claim = claim_sweep_dir(config)
+            self.refuse(config)
         self._search.enter_context(terminable())
+
+    def refuse(self, config: DictConfig) -> None:
+        """Check the search, and take its directory: once, whichever callback asks. See RefusesSearch."""
+        if self._passed and self._passed[0] is config:
+            return
+        claim = None
+        if not refuse_search(config, self.check):
+            from ._other_sweepers import check_search, claim_sweep_dir
+
+            loader = GlobalHydra.instance().config_loader()
+            check_search(config, loader, check=self.check, metric=self.metric, timeout=self.timeout)
+            claim = claim_sweep_dir(config)
+        type(self)._passed = (config, claim)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Turn a job of an optimizing sweep into a failed one if its result can't be compared."""
@@ -125,11 +135,12 @@ class PreflightCallback(Callback):
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Remove an unused sweep directory, restore the signal handler, leave without a traceback when interrupted."""
         self._search.close()
-        if self._claim is not None:
+        _, claim = self._passed or (config, None)
+        type(self)._passed = None
+        if claim is not None:
             from ._other_sweepers import release_if_unused
 
-            release_if_unused(self._claim)
-            self._claim = None
+            release_if_unused(claim)
         _leave_if_interrupted("search")
 
 

@@ -12,6 +12,11 @@ class BadInput(SearchError, ValueError):
     """What the user wrote can't be run. The message names the key, the rule, the value received and the remedy."""
 
 
+def is_refusal(left: BaseException | None) -> bool:
+    """Tell whether the program is left because the search was refused: then nothing of it has run."""
+    return isinstance(left, SystemExit) and isinstance(left.__context__, BadInput)
+
+
 class InvalidObjective(SearchError, ValueError):
     """A job returned something that can't be compared with other trials."""
 

@@ -14,6 +14,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, InstantiationException
 from hydra.plugins.sweeper import Sweeper
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
@@ -36,6 +37,23 @@ class ChecksSearch(Protocol):
             loader: composes a job's config.
             check: the application's own check of a job's config.
         """
+
+
+@runtime_checkable
+class RefusesSearch(Protocol):
+    """A callback that refuses a search under any sweeper. Who makes something for the search lets it do so first."""
+
+    def refuse(self, config: DictConfig) -> None:
+        """Refuse, by BadInput, what can't be run. Called again for the same config, it does nothing."""
+
+
+def let_others_refuse(config: DictConfig) -> None:
+    """Let the callbacks that refuse searches do so now, wherever they stand in the list. Raises BadInput."""
+    for node in config.hydra.callbacks.values():
+        target = OmegaConf.select(node, "_target_") if OmegaConf.is_dict(node) else None
+        kind = instantiate({"_target_": target, "_partial_": True}).func if target else None
+        if isinstance(kind, type) and issubclass(kind, RefusesSearch):
+            instantiate(node).refuse(config)
 
 
 def refuse_search(config: DictConfig, check: Check | None = None) -> bool:

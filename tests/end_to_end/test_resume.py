@@ -43,8 +43,12 @@ def test_refused_resume_touches_neither_study_nor_parent_run(
 
 
 @pytest.mark.slow
-def test_refused_search_leaves_no_parent_run_whatever_the_order_of_callbacks(run_app: RunApp, tmp_path: Path) -> None:
-    done = run_app("tracked.py", *SEARCH, WITHOUT_PREFLIGHT, "x=range(9,3)")
+@pytest.mark.parametrize("sweeper", [SEARCH, ("--multirun", "--config-name=basic", "hydra/callbacks=mlflow_first")])
+def test_refused_search_leaves_no_parent_run_whatever_the_order_of_callbacks(
+    run_app: RunApp, tmp_path: Path, sweeper: tuple[str, ...]
+) -> None:
+    without_preflight = [WITHOUT_PREFLIGHT] if sweeper == SEARCH else []
+    done = run_app("tracked.py", *sweeper, *without_preflight, "x=range(9,3)")
     assert done.returncode == 1 and "Write range(3, 9)" in done.stderr
     assert not list(tmp_path.iterdir())
 

@@ -3,6 +3,7 @@
 import pickle
 import re
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.hydra_mlflow_callback import mlflow_callback
+from hydra_plugins.hydra_mlflow_callback._record import load_search
 from hydra_plugins.hydra_mlflow_callback.mlflow_callback import MLflowCallback, status_after
+from hydra_plugins.hydra_search.errors import BadInput
+from hydra_plugins.hydra_search.files import SEARCH_RECORD
 from hydra_plugins.hydra_search.jobs import ChecksWorker
 from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.signals import Terminated
@@ -243,3 +247,32 @@ def test_no_message_speaks_of_one_application() -> None:
             path.read_text(),
         )
         assert not found, f"{path.name}: {found}"
+
+
+def refused(callback: MLflowCallback, sweep_dir: Path) -> None:
+    """End the search as a sweeper does whose study refuses it when it is opened."""
+    try:
+        try:
+            raise BadInput("another command was faster")
+        except BadInput as error:
+            raise SystemExit(str(error)) from None
+    except SystemExit:
+        callback.on_multirun_end(job_config(sweep_dir))
+
+
+def test_search_that_is_refused_when_it_is_opened_leaves_its_parent_as_it_was(
+    client: TrackingClient, sweep_dir: Path
+) -> None:
+    refused(start(sweep_dir, search=True), sweep_dir)
+    assert client.runs()["search"].info.lifecycle_stage == "deleted", "it was made for this search alone"
+    assert not (sweep_dir / SEARCH_RECORD).exists()
+
+    start(sweep_dir, search=True).on_multirun_end(job_config(sweep_dir))
+    run_id = load_search(sweep_dir).run_id
+    refused(start(sweep_dir, search=True), sweep_dir)
+    assert client.get_run(run_id).info.status == load_search(sweep_dir).status == "FINISHED"
+
+    late = start(sweep_dir, search=True)
+    replace(load_search(sweep_dir), sweep=Owner("another-machine", 1, 0.0)).save(sweep_dir)
+    refused(late, sweep_dir)
+    assert client.get_run(run_id).info.status == "RUNNING", "another sweep has come to it"
