@@ -53,6 +53,16 @@ class OptunaAsyncSweeperConf(OptunaSweeperConf):
     # Stop when a trial reaches this value
     target: float | None = None
 
+    # Stop when so many trials in a row, finished or pruned, have not bettered the best value by `min_improvement`.
+    # Needs a single objective; null: go on
+    max_stagnation_trials: int | None = None
+    min_improvement: float = 0.0
+
+    # What a trial must keep to be the best: a name to "<= number" or ">= number", {fit_seconds: "<= 2"}. The numbers
+    # are those of the job's metrics.json, or what it sets by hydra_trial.set_user_attr. Samplers that know constraints
+    # (tpe, gp, nsgaii) look for trials that keep them; without such a number a trial fails
+    constraints: Any = None
+
     # Share of n_trials that may fail before the search stops. 0: stop at the first failure
     max_failure_rate: float = 0.0
 

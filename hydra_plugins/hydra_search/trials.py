@@ -29,6 +29,7 @@ RESERVED = frozenset((WORKER, BEAT, LOST, ERROR, EXHAUSTED, JOB_DIR)) | OF_QUEUE
 
 # The system attribute in which study.enqueue_trial keeps a trial's parameters.
 FIXED = "fixed_params"
+NAMED = "constraints:"  # and there each constraint of Trial.set_constraint, with its name behind this
 
 # The reason of a lost trial that nobody is to blame for: it is no retry to run it again.
 INTERRUPTED = "interrupted"
@@ -97,8 +98,9 @@ def finished(trials: Iterable["FrozenTrial"]) -> list["FrozenTrial"]:
 
 
 def reason_of(trial: "FrozenTrial") -> str:
-    """Return why a trial failed or was lost, empty for others."""
-    return str(trial.user_attrs.get(ERROR) or trial.user_attrs.get(LOST) or "")
+    """Return why a trial failed, was lost, or can't be the best as it breaks constraints; empty for others."""
+    broken = ", ".join(f"{name} by {excess:.4g}" for name, excess in _constraints(trial).items() if not excess <= 0)
+    return str(trial.user_attrs.get(ERROR) or trial.user_attrs.get(LOST) or (f"infeasible: {broken}" if broken else ""))
 
 
 def directory_of(trial: "FrozenTrial", sweep_dir: Path | str = "") -> Path:
@@ -127,15 +129,16 @@ def best_trials(trials: Iterable["FrozenTrial"], directions: Sequence[str]) -> l
     return best + [t for broken, t in sorted(ranked, key=lambda pair: pair[0]) if broken > least]
 
 
-def _constraints(trial: "FrozenTrial") -> list[float]:
+def _constraints(trial: "FrozenTrial") -> dict[str, float]:
     """Return what Optuna keeps of a trial's constraints: all in one list, or each by its name."""
     kept: Iterable[float] = trial.system_attrs.get("constraints") or ()
-    return [*kept, *(value for key, value in trial.system_attrs.items() if key.startswith("constraints:"))]
+    named = {key[len(NAMED) :]: value for key, value in trial.system_attrs.items() if key.startswith(NAMED)}
+    return {f"constraint {number}": value for number, value in enumerate(kept)} | named
 
 
 def _violation(trial: "FrozenTrial") -> float:
     """Return by how much the constraints are broken, in sum: 0 for a feasible trial. A constraint is kept up to 0."""
-    constraints = _constraints(trial)
+    constraints = _constraints(trial).values()
     return math.inf if any(math.isnan(c) for c in constraints) else sum(max(c, 0.0) for c in constraints)
 
 

@@ -1,5 +1,6 @@
 """A job that does as it is told: returns x, or fails, or waits, while MLflow watches."""
 
+import json
 import os
 import signal
 import time
@@ -31,6 +32,9 @@ def main(cfg: DictConfig) -> Any:
         set_user_attr("seen_number", trial_number())
     if cfg.keep is not None:
         set_user_attr("kept", OmegaConf.to_container(cfg.keep, resolve=True))
+    if cfg.measures is not None:
+        content = OmegaConf.to_container(cfg.measures, resolve=True)
+        Path(HydraConfig.get().runtime.output_dir, "metrics.json").write_text(json.dumps(content))
     for step in range(cfg.steps):
         report(cfg.x + step, step)
     if cfg.use_mlflow:

@@ -21,13 +21,14 @@ from hydra_plugins.hydra_search.urls import masked
 
 from ..space._parameter import stored_text
 from ..space._tree import Space
+from ._constraints import KEY as CONSTRAINTS
 
 # Settings of the search, wherever they come from, are no part of its jobs; of the names only what names them directly.
 OF_SEARCH = (
     "sweeper.n_trials", "sweeper.n_jobs", "sweeper.timeout", "sweeper.target", "sweeper.storage", "sweeper.params",
     "sweeper.max_failure_rate", "sweeper.max_retries", "sweeper.max_initial_failures", "sweeper.enqueue",
-    "sweeper.enqueue_defaults",
-    "sweeper.devices", "sweeper.report", "sweeper.on_mismatch", "sweeper.direction", "sweeper.metric", "launcher",
+    "sweeper.enqueue_defaults", "sweeper.max_stagnation_trials", "sweeper.min_improvement", "sweeper.devices",
+    "sweeper.report", "sweeper.on_mismatch", "sweeper.direction", "sweeper.metric", "launcher",
     "callbacks.mlflow.enabled", "callbacks.mlflow.tracking_uri", "callbacks.mlflow.log_artifacts",
     "callbacks.mlflow.log_model", "callbacks.mlflow.register_model", "callbacks.mlflow.metric",
     "callbacks.mlflow.direction", "callbacks.preflight.timeout", "callbacks.preflight.metric",
@@ -79,6 +80,8 @@ def fingerprint_of(
         for (lines, _), flat in zip(jobs, flats, strict=True):
             if key in flat:
                 merged[f"{key} [{' '.join(_branch_of(space, lines))}]"] = flat[key]
+    constraints = OmegaConf.select(config, CONSTRAINTS) or {}  # by which the best is chosen
+    merged |= {f"{CONSTRAINTS}.{name}": str(bound) for name, bound in constraints.items()}
     walk = [parameter for _, parameter in space.walk()]
     return Fingerprint(
         tuple(metrics),

@@ -19,10 +19,11 @@ from hydra_plugins.hydra_search.files import REPORT, RESULTS, write_aside
 from hydra_plugins.hydra_search.grammar import override_text
 from hydra_plugins.hydra_search.secret_sources import secrets_of
 from hydra_plugins.hydra_search.settings import read_setting
-from hydra_plugins.hydra_search.trials import best_trials, directory_of, is_feasible
+from hydra_plugins.hydra_search.trials import best_trials, directory_of, finished
 from hydra_plugins.hydra_search_report.report import SearchFacts, SpaceRow, write_report
 
 from ..space._parameter import stored_text
+from ._constraints import count_feasible
 from ._progress import brief, values_text
 
 if TYPE_CHECKING:
@@ -47,14 +48,12 @@ def write_results(search: "Search", trials: "Sequence[FrozenTrial]") -> bool:
     ranked = best_trials(trials, search.directions)
     if not ranked:
         return False
-    if not is_feasible(ranked[0]):
-        log.warning("No finished trial keeps the constraints: what is called best breaks them least.")
     if sum(len(trial.intermediate_values) > 1 for trial in trials) == 0 and prunes(search.pruner):
         log.warning(
             "hydra.sweeper.pruner: had nothing to prune, as no job reported more than one value. Let the job call "
             "report(value, step) in its loop, or set hydra/sweeper/pruner=none."
         )
-    content: dict[str, object] = {"name": "optuna"}
+    content: dict[str, object] = {"name": "optuna", **count_feasible(search.constraints, finished(trials))}
     if len(search.directions) == 1:
         best = ranked[0]
         log.info(f"Best trial: {_line_of(search, best)}")

@@ -23,7 +23,6 @@ from hydra_plugins.hydra_search.settings import (
     nothing_to_vary,
     read_command_line,
     read_params,
-    read_setting,
 )
 
 from ..space._overrides import with_overrides
@@ -33,9 +32,11 @@ from ..storage._storage import StudyStorage
 from ..worker._gpu import devices_of
 from ..worker._job_config import Composer
 from ..worker._sampler import Plain, is_grid, load_custom_space, make_pruner, try_sampler
+from ._constraints import Constraint, constraints_of
 from ._directories import check_pattern, refuse_leftovers
 from ._fingerprint import Fingerprint, fingerprint_of
 from ._first import first_trials, grid_of
+from ._limits import deadline_of, stagnation_of, target_of
 
 if TYPE_CHECKING:
     from hydra.core.config_loader import ConfigLoader
@@ -71,6 +72,9 @@ class Search:
     max_initial_failures: int | None  # that are alike, after which the search stops
     deadline: float | None  # seconds since the epoch, after which no trial starts
     target: float | None
+    max_stagnation_trials: int | None  # in a row that have not bettered the best by min_improvement
+    min_improvement: float
+    constraints: tuple[Constraint, ...]
     report: bool  # whether to write report.html and the files that go with it
     # the GPUs that are shared out among the workers: their names, none for those that a worker sees; None to leave it
     devices: tuple[str, ...] | None = None
@@ -125,8 +129,11 @@ def prepare_search(
         max_failure_rate=settings.max_failure_rate,
         max_retries=settings.max_retries,
         max_initial_failures=settings.max_initial_failures,
-        deadline=_deadline_of(settings.timeout, config),
-        target=_target_of(settings.target, directions),
+        deadline=deadline_of(settings.timeout, config),
+        target=target_of(settings.target, directions),
+        max_stagnation_trials=stagnation_of(settings, directions),
+        min_improvement=settings.min_improvement,
+        constraints=constraints_of(settings.constraints),
         report=settings.report,
         devices=devices_of(settings.devices),
         on_mismatch=_checked_on_mismatch(settings.on_mismatch),
@@ -206,23 +213,6 @@ def _check_makes(key: str, spec: Plain | None, make: Callable[[], object]) -> No
         rule = f"can't be made ({one_line(error.__cause__ or error)})"
         remedy = f"Correct hydra.sweeper.{key}, or choose another hydra/sweeper/{key}."
         raise bad_input(f"hydra.sweeper.{key}", dict(spec or {}), rule, remedy) from error
-
-
-def _deadline_of(timeout: float | None, config: DictConfig) -> float | None:
-    if timeout is None:
-        return None
-    if not timeout > 0:  # not a number is neither
-        setting = read_setting(config, "hydra.sweeper.timeout") or Setting("hydra.sweeper.timeout", timeout)
-        remedy = f"Set {setting.source}=600 for ten minutes, or {setting.source}=null."
-        raise bad_input(setting.name, setting.value, "must be a number of seconds above 0", remedy)
-    return time.time() + timeout
-
-
-def _target_of(target: float | None, directions: Sequence[str]) -> float | None:
-    if target is not None and len(directions) > 1:
-        remedy = "Leave it null, and bound the search by n_trials or timeout."
-        raise bad_input("hydra.sweeper.target", target, "needs a single objective", remedy)
-    return target
 
 
 def _checked_on_mismatch(value: object) -> str:

@@ -1,11 +1,12 @@
 """The stop rules, all of them. Pure: the study's trials in, the reason to stop out."""
 
+import math
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.trials import (
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 BUDGET, TIMEOUT, TARGET, FAILURES = "n_trials", "timeout", "target", "max_failure_rate"
 ALIKE = "max_initial_failures"
+STAGNATION = "max_stagnation_trials"
 SAMPLER = "sampler"  # it has tried every point
 # What differs between two trials that fail for one reason.
 OF_ONE_TRIAL = re.compile(r"0x[0-9a-f]+|[-+]?\d[\d.]*(e[-+]?\d+)?", re.IGNORECASE)
@@ -43,6 +45,8 @@ def stop_reason(trials: Sequence[FrozenTrial], search: "Search") -> str | None:
         return BUDGET
     if search.target is not None and any(reaches(trial, search) for trial in finished(trials)):
         return TARGET
+    if search.max_stagnation_trials is not None and stagnating(counted, search) >= search.max_stagnation_trials:
+        return STAGNATION
     if any(trial.user_attrs.get(EXHAUSTED) == search.sweeper.as_attribute() for trial in trials):
         return SAMPLER
     if search.deadline is not None and time.time() >= search.deadline:
@@ -61,6 +65,23 @@ def _fail_alike(counted: Sequence[FrozenTrial], search: "Search", enough: int) -
 def _sweeper_of(trial: FrozenTrial) -> Owner | None:
     worker = trial.user_attrs.get(WORKER)
     return Owner.of_attribute(worker.get(SWEEPER)) if isinstance(worker, Mapping) else None
+
+
+def stagnating(counted: Iterable[FrozenTrial], search: "Search") -> int:
+    """Return how many trials have ended, finished or pruned, since one has bettered the best enough.
+
+    In the order in which they ended. Only a trial that keeps the constraints betters anything.
+    """
+    sign = 1.0 if search.directions[0] == MAXIMIZE else -1.0
+    best, since = -math.inf, 0
+    ended = [trial for trial in counted if trial.datetime_complete and trial.state is not TrialState.FAIL]
+    for trial in sorted(ended, key=lambda trial: (trial.datetime_complete, trial.number)):
+        since += 1
+        if trial.state is TrialState.COMPLETE and trial.value is not None and is_feasible(trial):
+            if sign * trial.value > best + search.min_improvement:
+                since = 0
+            best = max(best, sign * trial.value)
+    return since
 
 
 def reaches(trial: FrozenTrial, search: "Search") -> bool:

@@ -1,9 +1,10 @@
 """The study as one running trial has it: with the trial's own sampler, and the one way to close the trial."""
 
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from optuna import Study
+from optuna import Study, Trial
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
@@ -11,6 +12,7 @@ from hydra_plugins.hydra_search.errors import DatabaseGone, one_line
 from hydra_plugins.hydra_search.trials import ERROR, EXHAUSTED
 
 from .._upstream import after_trial, trial_id
+from ..search._constraints import excesses
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from hydra_plugins.hydra_search.secrets import Secrets
 
+    from ..search._constraints import Constraint
     from ..search._spec import Search
 
 log = logging.getLogger(__name__)
@@ -80,6 +83,13 @@ class StudyOfTrial(Study):
             state, values = TrialState.FAIL, None
         self.storage.set_trial_state_values(self.trial_id, state, values)
         return state
+
+    def constrain(self, constraints: "tuple[Constraint, ...]", directory: Path) -> None:
+        """Note by how much the job in this directory breaks each constraint. Raises as `excesses` does."""
+        if constraints:
+            left = self.storage.get_trial(self.trial_id).user_attrs
+            for name, excess in excesses(constraints, directory, left).items():
+                Trial(self, self.trial_id).set_constraint(name, excess)
 
     def fail(self, reason: str) -> None:
         """Close the trial as failed, with its reason. Raises UpdateFinishedTrialError, as `close` does."""

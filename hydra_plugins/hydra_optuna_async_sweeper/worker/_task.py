@@ -16,6 +16,7 @@ from hydra_plugins.hydra_search.results import Attempt, forget_result, mark_lost
 from hydra_plugins.hydra_search.signals import Terminated
 from hydra_plugins.hydra_search.trials import RESERVED, reason_of
 
+from ..search._constraints import Constraint
 from ._study import StudyOfTrial
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Task:
 
     function: "TaskFunction"
     study: StudyOfTrial
+    constraints: tuple[Constraint, ...] = ()
     values: tuple[float, ...] = ()
 
     def __call__(self, config: "DictConfig") -> object:
@@ -54,7 +56,9 @@ class Task:
         here = Path.cwd()
         try:
             result = self._call(config)
-            self.values = objective_values(result, len(self.study.directions))
+            values = objective_values(result, len(self.study.directions))
+            self.study.constrain(self.constraints, output_dir())
+            self.values = values
             self._keep()
         except Exception:
             self._follow_study()

@@ -86,7 +86,7 @@ class TrialRunner:
     def _run(self, claimed: FrozenTrial) -> str:
         sampler = self.samplers.of_trial(claimed.number)
         study = StudyOfTrial(self.search, self.queue.storage, sampler, self.pruner, claimed, self.secrets)
-        task = Task(self.task_function, study)
+        task = Task(self.task_function, study, self.search.constraints)
         try:
             job = self._job(study, task)
         except (UpdateFinishedTrialError, DatabaseGone):

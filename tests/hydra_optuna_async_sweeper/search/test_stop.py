@@ -1,6 +1,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -73,6 +74,50 @@ def test_target_is_reached_from_the_side_of_the_direction(
 def test_pruned_trial_reaches_no_target() -> None:
     pruned = [create_trial(state=TrialState.PRUNED, value=0.9, intermediate_values={0: 0.9})]
     assert stop_reason(pruned, replace(SEARCH, target=0.8)) is None
+
+
+def ended(*values: float | None, state: TrialState = TrialState.COMPLETE) -> Trials:
+    """Trials that have ended one after the other; None: pruned."""
+    begin = datetime(2026, 1, 1)
+    return [
+        FrozenTrial(
+            number, TrialState.PRUNED if value is None else state, value, begin, begin + timedelta(seconds=number),
+            {}, {}, {}, {}, {}, number,
+        )
+        for number, value in enumerate(values)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("direction", "least", "values", "reason"),
+    [
+        ("maximize", 0.0, (0.5, 0.4, 0.6), None),
+        ("maximize", 0.0, (0.5, 0.4, 0.5), "max_stagnation_trials"),
+        ("maximize", 0.2, (0.5, 0.6, 0.7), "max_stagnation_trials"),
+        ("minimize", 0.0, (0.5, 0.6, 0.4), None),
+        ("minimize", 0.0, (0.5, None, None), "max_stagnation_trials"),
+        ("maximize", 0.0, (0.5, None), None),
+    ],
+)
+def test_search_ends_when_so_many_trials_in_a_row_have_bettered_nothing(
+    direction: str, least: float, values: tuple[float | None, ...], reason: str | None
+) -> None:
+    search = replace(
+        SEARCH, directions=(direction,), max_stagnation_trials=2, min_improvement=least, max_failure_rate=1.0
+    )
+    assert stop_reason(ended(*values), search) == reason
+    assert stop_reason(ended(*values), replace(search, max_stagnation_trials=None)) is None
+
+
+def test_stagnation_is_counted_in_the_order_in_which_trials_ended_and_only_what_is_feasible_betters() -> None:
+    search = replace(SEARCH, directions=("maximize",), max_stagnation_trials=2)
+    slow, *quick = ended(0.9, 0.5, 0.4)
+    slow.datetime_complete = datetime(2027, 1, 1)
+    assert stop_reason([slow, *quick], search) is None, "the best has ended last"
+    first, *better = ended(0.5, 0.6, 0.7)
+    for trial in better:
+        trial.system_attrs = {"constraints:cost": 1.0}
+    assert stop_reason([first, *better], search) == "max_stagnation_trials"
 
 
 @pytest.mark.parametrize(("seconds", "reason"), [(-1, "timeout"), (60, None)])

@@ -1,0 +1,46 @@
+"""The settings of the stop rules, checked."""
+
+import math
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from hydra_plugins.hydra_search.errors import bad_input
+from hydra_plugins.hydra_search.settings import Setting, read_setting
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from ..config import OptunaAsyncSweeperConf
+
+
+def deadline_of(timeout: float | None, config: "DictConfig") -> float | None:
+    """Return when no trial starts any more, in seconds since the epoch. Raises BadInput."""
+    if timeout is None:
+        return None
+    if not timeout > 0:  # not a number is neither
+        setting = read_setting(config, "hydra.sweeper.timeout") or Setting("hydra.sweeper.timeout", timeout)
+        remedy = f"Set {setting.source}=600 for ten minutes, or {setting.source}=null."
+        raise bad_input(setting.name, setting.value, "must be a number of seconds above 0", remedy)
+    return time.time() + timeout
+
+
+def target_of(target: float | None, directions: Sequence[str]) -> float | None:
+    """Return the value that is good enough. Raises BadInput."""
+    if target is not None and len(directions) > 1:
+        remedy = "Leave it null, and bound the search by n_trials or timeout."
+        raise bad_input("hydra.sweeper.target", target, "needs a single objective", remedy)
+    return target
+
+
+def stagnation_of(settings: "OptunaAsyncSweeperConf", directions: Sequence[str]) -> int | None:
+    """Return after how many trials in a row without an improvement the search ends. Raises BadInput."""
+    limit, least = settings.max_stagnation_trials, settings.min_improvement
+    if limit is not None and len(directions) > 1:
+        remedy = "Leave it null, and bound the search by n_trials or timeout."
+        raise bad_input("hydra.sweeper.max_stagnation_trials", limit, "needs a single objective", remedy)
+    if limit is not None and limit < 1:
+        raise bad_input("hydra.sweeper.max_stagnation_trials", limit, "must be 1 or more", "Set it to null to go on.")
+    if not 0 <= least < math.inf:
+        raise bad_input("hydra.sweeper.min_improvement", least, "must be 0 or more", "Write 0.001, for example.")
+    return limit

@@ -1,0 +1,52 @@
+"""Constraints: every place names the best trial that keeps them."""
+
+import csv
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hydra_plugins.hydra_search.trials import is_feasible
+from tests.conftest import RunApp
+from tests.studies import finished, trials_of
+
+pytestmark = pytest.mark.slow
+
+SEARCH = ("--multirun", "--config-name=asynchronous", "hydra.sweeper.report=true", "measures={cost: ${x}}")
+BOUND = "hydra.sweeper.constraints={cost: '<= 0.5'}"
+JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweeper.n_jobs=2")
+
+
+@pytest.mark.parametrize("workers", [(), JOBLIB], ids=["one", "two"])
+def test_best_is_the_best_of_those_that_keep_the_constraints_everywhere_also_after_a_resume(
+    run_app: RunApp, tmp_path: Path, workers: tuple[str, ...]
+) -> None:
+    sweep = tmp_path / "multirun/search"
+    for n_trials in (4, 6):
+        done = run_app("tracked.py", *SEARCH, BOUND, f"hydra.sweeper.n_trials={n_trials}", *workers)
+        assert done.returncode == 0, done.stdout + done.stderr
+    trials = finished(trials_of(sweep))
+    kept = [trial for trial in trials if is_feasible(trial)]
+    assert {trial.number for trial in kept} == {trial.number for trial in trials if trial.params["x"] <= 0.5}
+    assert 0 < len(kept) < len(trials) == 6
+    best = max(kept, key=lambda trial: trial.value or 0)
+    assert f"Feasible: {len(kept)} of 6 finished trials keep the constraints (cost <= 0.5)" in done.stdout
+    results = yaml.safe_load((sweep / "optimization_results.yaml").read_text())
+    assert (results["best_value"], results["best_trial"]) == (best.value, best.number)
+    assert results["feasible_trials"] == len(kept)
+    assert f"{len(kept)} of 6 finished are feasible" in (sweep / "summary.md").read_text()
+    table = list(csv.DictReader((sweep / "trials.csv").read_text().splitlines()))
+    assert [row["reason"].startswith("infeasible: cost by ") for row in table] == [t not in kept for t in trials]
+
+
+def test_other_constraints_on_resume_are_refused_and_a_missing_number_fails_the_trial(
+    run_app: RunApp, tmp_path: Path
+) -> None:
+    plain = [*SEARCH, "hydra.callbacks.mlflow.enabled=false"]
+    assert run_app("tracked.py", *plain, BOUND, "hydra.sweeper.n_trials=2").returncode == 0
+    other = run_app("tracked.py", *plain, "hydra.sweeper.constraints={cost: '<= 0.7'}")
+    assert other.returncode == 1 and "hydra.sweeper.constraints.cost: <= 0.5 -> <= 0.7" in other.stderr
+    absent = run_app("tracked.py", *plain, "hydra.sweeper.constraints={price: '>= 1'}", "hydra.sweep.dir=multirun/p")
+    assert absent.returncode == 1
+    assert "the job must leave a number price" in absent.stdout
+    assert "The numbers that it has left: cost" in absent.stdout
