@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 import train
 from hydra_plugins.hydra_search.targets import is_listed
 
+BUNDLED = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 GROUPS = ("dataset", "splitter", "preprocessor", "model")
 RUNS_CODE = "sklearn.utils._testing.assert_run_python_script_without_output"
 FOREST = "sklearn.ensemble.RandomForestClassifier"
@@ -46,9 +47,9 @@ def test_what_is_no_public_class_of_the_groups_kind_is_refused_and_not_called(gr
 @pytest.mark.parametrize(
     ("group", "name"),
     [("model", "sklearn.model_selection.KFold"), ("model", "sklearn.preprocessing.StandardScaler"),
-     ("model", "sklearn.datasets.load_iris"), ("model", "train.load_csv"), ("splitter", FOREST),
+     ("model", "sklearn.datasets.load_iris"), ("model", "training.data.load_csv"), ("splitter", FOREST),
      ("preprocessor", FOREST), ("dataset", FOREST), ("preprocessor", "sklearn.compose.make_column_selector"),
-     ("dataset", "sklearn.datasets.load_sample_images"), ("splitter", "train.load_csv")],
+     ("dataset", "sklearn.datasets.load_sample_images"), ("splitter", "training.data.load_csv")],
 )  # fmt: skip
 def test_what_another_group_may_call_is_refused(group: str, name: str) -> None:
     with pytest.raises(ValueError, match="not whitelisted"):
@@ -170,7 +171,7 @@ def test_of_all_that_is_reachable_in_scikit_learn_each_group_may_call_its_kind_a
     assert allowed["splitter"] == splitters
     assert allowed["model"] == {name for name, kind in estimators.items() if hasattr(kind, "predict")}
     assert allowed["preprocessor"] == {name for name, kind in estimators.items() if hasattr(kind, "transform")}
-    assert allowed["dataset"] == {f"sklearn.datasets.load_{n}" for n in ("breast_cancer", "digits", "iris", "wine")}
+    assert allowed["dataset"] == {f"sklearn.datasets.load_{n}" for n in BUNDLED}
     parts = {name for name in found if may_be_called(name, "model", is_part=True)}
     others = parts - estimators.keys() - splitters - {"sklearn.compose.make_column_selector"}
     assert others == {n for n in others if issubclass(found[n], kernels.Kernel)}  # type: ignore[arg-type]
