@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hydra_plugins.hydra_search.files import JOB_RECORD, SEARCH_RECORD, write_aside
 from hydra_plugins.hydra_search.owner import Owner
-from hydra_plugins.hydra_search.results import Attempt, reason_of_loss
+from hydra_plugins.hydra_search.results import Attempt, load_violation, reason_of_loss
 from hydra_plugins.hydra_search.urls import MASK, by_variable, from_variables, masked
 
 from .config import Settings
@@ -88,6 +88,7 @@ class JobRecord:
     end_time: int | None = None
     values: list[float] = field(default_factory=list)
     metrics: list[tuple[str, float, int, int]] = field(default_factory=list)  # key, value, time, step
+    violation: float = 0.0  # of the constraints, in sum; noted by the sweeper after the job's end
     error: str | None = None
     pruned: bool = False
     is_masked: bool = False  # in its configuration
@@ -144,6 +145,8 @@ def records_below(directory: Path, parent_run_id: str) -> Iterator[tuple[Path, J
     found = [(path.parent, _readable(path)) for path in directory.rglob(JOB_RECORD)]
     mine = [(path, record) for path, record in found if record and record.parent_run_id == parent_run_id]
     originals = [(path, record) for path, record in mine if record.place is None or directory / record.place == path]
+    for path, record in originals:
+        record.violation = load_violation(path, record.attempt) if record.status == "FINISHED" else 0.0
     yield from sorted(originals, key=lambda item: (item[1].number or 0, item[1].start_time))
 
 

@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 
-from hydra_plugins.hydra_search.trials import MAXIMIZE, best_first
+from hydra_plugins.hydra_search.trials import feasible_first
 
 from ._payload import clean_key
 from ._record import JobRecord
@@ -65,9 +66,13 @@ def counted(records: Sequence[JobRecord]) -> str:
 
 
 def ranked(records: Sequence[JobRecord], directions: Sequence[str]) -> list[JobRecord]:
-    """Return the finished jobs, best first; for several objectives the Pareto front, without a direction none."""
+    """Return the finished jobs, best first as trials are; of several objectives the front; no direction, none."""
     finished = [r for r in records if r.status == "FINISHED" and directions and len(r.values) == len(directions)]
-    return best_first(finished, lambda record: record.values, directions)
+    return feasible_first(finished, _violation, lambda record: record.values, directions)
+
+
+def _violation(record: JobRecord) -> float:
+    return record.violation
 
 
 def swept(record: JobRecord) -> dict[str, str]:
@@ -110,7 +115,11 @@ def best_curve(records: Sequence[JobRecord], settings: Settings) -> list[Point]:
     finished = sorted((r for r in records if r.status == "FINISHED" and r.values), key=lambda r: (r.end_time, r.number))
     points: list[Point] = []
     for i, (metric, direction) in enumerate(zip(settings.metrics, settings.directions, strict=False)):
-        values = accumulate((record.values[i] for record in finished), max if direction == MAXIMIZE else min)
-        steps = enumerate(zip(finished, values, strict=True), start=1)
-        points += [(clean_key(f"best_{metric}"), value, record.end_time or 0, step) for step, (record, value) in steps]
+        best = accumulate(finished, partial(_better, i, direction))
+        steps = enumerate(zip(finished, best, strict=True), start=1)
+        points += [(clean_key(f"best_{metric}"), b.values[i], r.end_time or 0, step) for step, (r, b) in steps]
     return sorted(points, key=lambda point: point[3])
+
+
+def _better(objective: int, direction: str, one: JobRecord, other: JobRecord) -> JobRecord:
+    return feasible_first([one, other], _violation, lambda record: [record.values[objective]], [direction])[0]

@@ -81,6 +81,19 @@ def load_result(directory: Path, attempt: Attempt) -> list[float] | None:
     return [float(value) for value in content["values"]] if attempt.has_written(content) else None
 
 
+def note_violation(directory: Path, violation: float, attempt: Attempt) -> None:
+    """Add to the result of this attempt by how much it breaks its constraints; whoever looks for the best reads it."""
+    content = _written(directory / RESULT)
+    if violation and attempt.has_written(content):
+        write_aside(directory / RESULT, json.dumps(content | {"violation": violation}))
+
+
+def load_violation(directory: Path, attempt: Attempt) -> float:
+    """Return by how much the attempt breaks its constraints: 0 where there are none."""
+    content = _written(directory / RESULT)
+    return float(content.get("violation", 0.0)) if attempt.has_written(content) else 0.0
+
+
 def mark_lost(directory: Path, reason: str, attempt: Attempt) -> None:
     """Leave word in a job's directory that the study has closed its trial, for whoever can't see the job's process."""
     if directory.is_dir():

@@ -110,7 +110,7 @@ def directory_of(trial: "FrozenTrial", sweep_dir: Path | str = "") -> Path:
 
 def is_feasible(trial: "FrozenTrial") -> bool:
     """Tell whether the trial keeps its constraints, as far as it has any."""
-    return _violation(trial) == 0
+    return violation_of(trial) == 0
 
 
 def best_trials(trials: Iterable["FrozenTrial"], directions: Sequence[str]) -> list["FrozenTrial"]:
@@ -121,12 +121,33 @@ def best_trials(trials: Iterable["FrozenTrial"], directions: Sequence[str]) -> l
     """
     done = finished(trials)
     constrained = any(map(_constraints, done))
-    ranked = [(_violation(t) if _constraints(t) or not constrained else math.inf, t) for t in done]
-    least = min((broken for broken, _ in ranked), default=0.0)
-    best = best_first([t for broken, t in ranked if broken == least], lambda trial: trial.values, directions)
+
+    def broken(trial: "FrozenTrial") -> float:
+        return violation_of(trial) if _constraints(trial) or not constrained else math.inf
+
+    return feasible_first(done, broken, lambda trial: trial.values, directions)
+
+
+def feasible_first(
+    items: Iterable[_Item],
+    broken: Callable[[_Item], float],
+    values_of: Callable[[_Item], Sequence[float]],
+    directions: Sequence[str],
+) -> list[_Item]:
+    """Return the items as `best_first` does, those that keep the constraints before the others, see `best_trials`.
+
+    Args:
+        items: in the order in which they came.
+        broken: returns by how much an item breaks its constraints, see `violation_of`.
+        values_of: as in `best_first`, and the directions too.
+        directions: of the objectives.
+    """
+    ranked = [(broken(item), item) for item in items]
+    least = min((much for much, _ in ranked), default=0.0)
+    best = best_first([item for much, item in ranked if much == least], values_of, directions)
     if len(directions) > 1:
         return best
-    return best + [t for broken, t in sorted(ranked, key=lambda pair: pair[0]) if broken > least]
+    return best + [item for much, item in sorted(ranked, key=lambda pair: pair[0]) if much > least]
 
 
 def _constraints(trial: "FrozenTrial") -> dict[str, float]:
@@ -136,7 +157,7 @@ def _constraints(trial: "FrozenTrial") -> dict[str, float]:
     return {f"constraint {number}": value for number, value in enumerate(kept)} | named
 
 
-def _violation(trial: "FrozenTrial") -> float:
+def violation_of(trial: "FrozenTrial") -> float:
     """Return by how much the constraints are broken, in sum: 0 for a feasible trial. A constraint is kept up to 0."""
     constraints = _constraints(trial).values()
     return math.inf if any(math.isnan(c) for c in constraints) else sum(max(c, 0.0) for c in constraints)

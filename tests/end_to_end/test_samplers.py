@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from tests.conftest import RunApp
+from tests.recorded import Recorded
 from tests.studies import states, trials_of
 
 slow = pytest.mark.slow
@@ -151,12 +152,18 @@ def test_job_that_prunes_itself_is_pruned_and_several_objectives_keep_their_curv
 
 
 @slow
-def test_best_keeps_the_constraints_in_results_report_and_best_txt(run_app: RunApp, sweep: Path) -> None:
+def test_best_keeps_the_constraints_in_results_report_best_txt_and_mlflow(
+    run_app: RunApp, sweep: Path, tmp_path: Path
+) -> None:
     constrained = ["hydra.sweeper.sampler.constraints_func={_target_: sampled.constraints, _partial_: true}"]
     points = ["hydra.sweeper.enqueue=[{x: 0.9},{x: 0.25},{x: 0.4},{x: 0.8}]", "hydra.sweeper.n_trials=4"]
     pruner = "hydra/sweeper/pruner=median"
-    done = run_app("sampled.py", *SEARCH, *points, *constrained, pruner, "hydra.sweeper.report=true")
+    tracked = ["hydra/callbacks=[preflight,mlflow]", "hydra.callbacks.mlflow.direction=maximize"]
+    done = run_app("sampled.py", *SEARCH, *points, *constrained, *tracked, pruner, "hydra.sweeper.report=true")
     assert done.returncode == 0, done.stderr
+    parent = Recorded(tmp_path).parent.data
+    assert (parent.tags["best.trial"], parent.params["best_x"]) == ("trial-2", "0.4")
+    assert parent.metrics["best_value"] == 0.4
     assert yaml.safe_load((sweep / "optimization_results.yaml").read_text())["best_params"] == {"x": 0.4}
     assert (sweep / "best.txt").read_text() == "x=0.4\n"
     assert "hydra.sweeper.pruner: had nothing to prune, as no job reported more than one value." in done.stdout

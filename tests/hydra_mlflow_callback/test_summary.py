@@ -1,5 +1,5 @@
 from hydra_plugins.hydra_mlflow_callback._record import JobRecord
-from hydra_plugins.hydra_mlflow_callback._summary import ranked, summarize
+from hydra_plugins.hydra_mlflow_callback._summary import best_curve, ranked, summarize
 from hydra_plugins.hydra_mlflow_callback.config import Settings
 
 
@@ -59,3 +59,12 @@ def test_pruned_job_is_not_said_to_be_killed() -> None:
     summary = summarize(jobs, settings("maximize"))
     assert summary.text.splitlines()[0] == "Jobs: 1 finished, 1 pruned, 1 failed, 1 killed"
     assert [summary.tags[f"jobs.{name}"] for name in ("finished", "pruned", "failed", "killed")] == ["1"] * 4
+
+
+def test_best_keeps_the_constraints_on_the_parent_and_in_its_curve() -> None:
+    jobs = [job(0, 0.9), job(1, 0.5), job(2, 0.8), job(3, 0.6)]
+    jobs[0].violation, jobs[2].violation = 0.2, 0.1
+    summary = summarize(jobs, settings("maximize"))
+    assert (summary.tags["best.trial"], summary.metrics["best_value"]) == ("trial-3", 0.6)
+    assert [record.number for record in ranked(jobs, ["maximize"])] == [3, 1, 2, 0]
+    assert [value for _, value, _, _ in best_curve(jobs, settings("maximize"))] == [0.9, 0.5, 0.5, 0.6]

@@ -18,10 +18,10 @@ from optuna.trial import FrozenTrial, TrialState
 from hydra_plugins import hydra_trial
 from hydra_plugins.hydra_search.errors import BadInput, DatabaseGone, InvalidObjective, TrialLost, one_line
 from hydra_plugins.hydra_search.grammar import override_text
-from hydra_plugins.hydra_search.owner import SECONDS_BETWEEN_BEATS, every
-from hydra_plugins.hydra_search.results import forget_result
+from hydra_plugins.hydra_search.owner import SECONDS_BETWEEN_BEATS, Owner, every
+from hydra_plugins.hydra_search.results import Attempt, forget_result, note_violation
 from hydra_plugins.hydra_search.secret_sources import secrets_of
-from hydra_plugins.hydra_search.trials import BEAT, INTERRUPTED, JOB_DIR
+from hydra_plugins.hydra_search.trials import BEAT, INTERRUPTED, JOB_DIR, directory_of, violation_of
 
 from .._upstream import returned, trial_id
 from ..search._directories import take_directory
@@ -96,6 +96,7 @@ class TrialRunner:
             return ""
         if job.status is JobStatus.COMPLETED:
             state = study.close(TrialState.COMPLETE, list(task.values))
+            self._note_violation(claimed)
             finished = f"finished: {values_text(self.search.metrics, task.values)}"
             return finished if state is TrialState.COMPLETE else ""
         result = returned(job)
@@ -106,6 +107,13 @@ class TrialRunner:
         named = "" if isinstance(result, (InvalidObjective, JobLeft)) else f"{type(result).__name__}: "
         study.fail(f"{named}{result}")
         return ""
+
+    def _note_violation(self, claimed: FrozenTrial) -> None:
+        """Tell those who see only the job's directory whether the trial keeps its constraints."""
+        trial = self.queue.storage.get_trial(trial_id(claimed))
+        with suppress(OSError):  # a full disk, or no directory: the study knows
+            directory = directory_of(trial, self.search.sweep_dir)
+            note_violation(directory, violation_of(trial), Attempt(Owner.me(), trial.number))
 
     def _job(self, study: StudyOfTrial, task: Task) -> JobReturn:
         trial, suggested = self._suggest(study)
