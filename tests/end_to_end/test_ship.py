@@ -14,7 +14,9 @@ from tests.recorded import Recorded
 
 pytestmark = pytest.mark.slow
 
-SEARCH = ("--multirun", "study_name=search", "n_trials=2")
+# A model of few numbers: reading a forest takes skops ten seconds.
+SMALL = ("model=logistic_regression", "preprocessor=standard", "search_space=logistic_regression")
+SEARCH = ("--multirun", "study_name=search", "n_trials=2", *SMALL)
 SHIP = ("save_model=true", "mlflow.register_model=cancer", "hydra.run.dir=shipped")
 
 
@@ -53,7 +55,7 @@ def test_best_trial_becomes_a_registered_model_that_predicts_the_same(
 def test_every_trial_of_a_search_that_saves_models_has_one_and_its_dataset(
     run_app: RunApp, tmp_path: Path, store: str
 ) -> None:
-    done = run_app("train.py", *SEARCH, "save_model=true", "search_space=any_model", "dataset=iris", "n_trials=4")
+    done = run_app("train.py", *SEARCH, "save_model=true", "dataset=iris")
     assert done.returncode == 0, done.stdout + done.stderr
     features = load_iris(as_frame=True).data
     recorded = Recorded(tmp_path)
