@@ -38,6 +38,11 @@ class SearchRecord:
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
     # the process of this sweep; several sweeps, at once or one after another, may share a search
     sweep: Owner | None = None
+    sweeps: tuple[Owner, ...] = ()  # all that were under way when one was begun or ended
+
+    def others(self) -> tuple[Owner, ...]:
+        """Return the other sweeps of the search that can be seen from here and go on."""
+        return tuple(one for one in self.sweeps if one != Owner.me() and one.is_here() and one.is_alive())
 
     def save(self, directory: Path) -> None:
         """Write the record into the sweep directory."""
@@ -61,6 +66,8 @@ def load_search(directory: Path) -> SearchRecord:
         options[key] = tuple(options.get(key, ()))
     content["fixed_keys"] = tuple(content["fixed_keys"])
     content["sweep"] = Owner.of_attribute(content.get("sweep"))
+    sweeps = map(Owner.of_attribute, content.get("sweeps", ()))
+    content["sweeps"] = tuple(sweep for sweep in sweeps if sweep)
     return SearchRecord(settings=Settings(**options), **content)
 
 
@@ -128,8 +135,13 @@ def goes_on(record: JobRecord, directory: Path, search: SearchRecord) -> bool:
     if record.status != "RUNNING" or reason_of_loss(directory, record.attempt) is not None:
         return False
     if record.owner.is_here():
-        return record.owner.is_alive() and not record.owner.is_mine()
+        return is_left_to(record)
     return search.status != "FINISHED" or record.sweep is None or record.sweep != search.sweep
+
+
+def is_left_to(record: JobRecord) -> bool:
+    """Tell whether another sweep's process is there to deliver the record, perhaps at this very moment."""
+    return record.owner.is_here() and record.owner.is_alive() and not record.owner.is_mine()
 
 
 def is_refused(record: JobRecord, directory: Path) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from hydra_plugins.hydra_search.errors import SearchError, one_line
-from hydra_plugins.hydra_search.files import SUMMARY
+from hydra_plugins.hydra_search.files import SEARCH_RECORD, SUMMARY
 from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.secret_sources import secrets_of
 from hydra_plugins.hydra_search.secrets import say_masked
@@ -25,7 +25,7 @@ from ._job_run import conclude, end_of_lost
 from ._parent import LOCK_FILE, parent_of
 from ._payload import MAX_TAG_LENGTH, clean_key, clean_text, now, shorten
 from ._reach import is_gone, is_there
-from ._record import JOB_KEY, JobRecord, SearchRecord, goes_on, is_refused, load_search, records_below
+from ._record import JOB_KEY, JobRecord, SearchRecord, goes_on, is_left_to, is_refused, load_search, records_below
 from ._summary import Summary, best_curve, counted, summarize
 from ._upload import files_of, secrets_left_in, send_without
 from ._values import log_values
@@ -60,10 +60,11 @@ def open_search(settings: Settings, config: "DictConfig") -> SearchRecord:
     say_masked(secrets.keys)
     directory.mkdir(parents=True, exist_ok=True)
     with FileLock(directory / LOCK_FILE):  # two sweeps that begin one search at once have one parent
-        old = _known_search(settings, directory)
+        old, me = _known_search(settings, directory), Owner.me()
+        search = old or SearchRecord(run_id="", settings=settings)
         search = dataclasses.replace(
-            old or SearchRecord(run_id="", settings=settings), settings=settings, tags=tags,
-            fixed_keys=fixed_keys(config), status="RUNNING", before=old.status if old else None, sweep=Owner.me(),
+            search, settings=settings, tags=tags, fixed_keys=fixed_keys(config), status="RUNNING",
+            before=old.status if old else None, sweep=me, sweeps=(*search.others(), me),
         )  # fmt: skip
         search.save(directory)  # with its key, by which a run is found again if this process is killed right here
         known = search.run_id
@@ -105,10 +106,11 @@ class LiveCurve:
         records = [record for _, record in records_below(self.directory, self.search.run_id)]
         points = best_curve([r for r in records if (r.end_time or latest + 1) <= latest], self.search.settings)
         try:
-            if points[self._n_sent :]:
-                log_values(connect(self.search.settings), self.search.run_id, points[self._n_sent :])
-            self._n_sent = len(points)
-        except Exception as error:  # whatever a server or a network raises: the end of the search says it
+            with FileLock(self.directory / LOCK_FILE, timeout=0):
+                if points[self._n_sent :]:
+                    log_values(connect(self.search.settings), self.search.run_id, points[self._n_sent :])
+                self._n_sent = len(points)
+        except Exception as error:  # whatever a server or a network raises, or another sweep writes: the end says it
             log.debug("MLflow can't take the curve now: %s", error)
         self._not_before = start + (time.monotonic() - start) / SHARE
 
@@ -116,10 +118,17 @@ class LiveCurve:
 def close_search(search: SearchRecord, directory: Path, status: str) -> None:
     """Say how many jobs ended how, and reconcile MLflow with the records. A job that goes on elsewhere is left alone.
 
+    Of several sweeps of the search that end at once, one after the other writes to the parent; the last one ends it.
+
     Raises:
         Undelivered: MLflow can't be reached, or did not take all; calling this again later delivers the rest.
     """
-    search = dataclasses.replace(search, status=status)
+    with FileLock(directory / LOCK_FILE):
+        others = load_search(directory).others() if (directory / SEARCH_RECORD).exists() else ()
+        _close(dataclasses.replace(search, status=status, sweeps=others), directory)
+
+
+def _close(search: SearchRecord, directory: Path) -> None:
     client = connect(search.settings)
     jobs: list[tuple[Path, JobRecord]] = []
     try:
@@ -135,7 +144,7 @@ def close_search(search: SearchRecord, directory: Path, status: str) -> None:
     except Exception as failure:  # anything a server or a network can raise: the records stay on disk
         answers = is_there(client, search.run_id)
         if answers and not is_gone(client, search.run_id):
-            client.set_terminated(search.run_id, status)  # whatever it was that failed: no run is left RUNNING
+            _end_run(client, search)  # whatever it was that failed: no run is left RUNNING
         raise Undelivered(_what_is_missing(search, directory, jobs, failure, answers)) from failure
     log.info("Look at the runs: %s", ui_command(search.settings))
 
@@ -158,7 +167,7 @@ def _deliver_each(
     trouble: Exception | None = None
     for path, record in jobs:
         try:
-            if not record.sent:
+            if not record.sent and not is_left_to(record):
                 deliver(search.settings, record, path)
         except Exception as error:  # anything a server, a network or a disk can raise
             if not is_there(client, search.run_id):
@@ -199,10 +208,15 @@ def close_parent(search: SearchRecord, summary: Summary, directory: Path) -> Non
                 parcel.attempt(path.name, partial(send_without, parcel.secrets, path, send))
         text = clean_text(summary.text)
         parcel.attempt("best_trial.txt", partial(client.log_text, search.run_id, text, "best_trial.txt"))
-    client.set_terminated(search.run_id, search.status)
+    _end_run(client, search)
     say_left_out(settings.run_name, parcel.left_out)
     if parcel.trouble:
         raise parcel.trouble
+
+
+def _end_run(client: "MlflowClient", search: SearchRecord) -> None:
+    if not search.sweeps:
+        client.set_terminated(search.run_id, search.status)
 
 
 def _end_others(client: "MlflowClient", search: SearchRecord, directory: Path) -> None:

@@ -67,9 +67,13 @@ class TrialQueue:
         while stop_reason(trials := self.trials(), self.search) is None:
             if self._requeue_forgotten(t for t in trials if trial_id(t) in self._closed and owner_of(t) == Owner.me()):
                 continue
-            waiting = [trial for trial in trials if trial.state is TrialState.WAITING]
+            waiting = self._claimable(trials)
             if not waiting and self.fill() == 0:
                 return None
+            if len(waiting) < sum(trial.state is TrialState.WAITING for trial in trials):
+                if taken := self.search.storage.retry(self._take_one_by_one):
+                    return taken
+                continue
             # In order; but very many workers that all tried the first one would get in each other's way.
             crowd = max(1, min(len(waiting), self.search.n_jobs // 8))
             start = random.randrange(crowd)  # noqa: S311  # spreads, nothing secret
@@ -78,13 +82,30 @@ class TrialQueue:
                     return trial
         return None
 
-    def _take(self, trial: FrozenTrial) -> bool:
+    def _claimable(self, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+        """Return the waiting trials that the budget has room for: those with parameters first, then the blank ones.
+
+        More wait where the budget was lowered, another sweep asks for more, or somebody has enqueued a trial meanwhile.
+        """
+        waiting = [trial for trial in trials if trial.state is TrialState.WAITING]
+        room = self.search.n_trials - sum(map(self._counts, trials)) + len(waiting)
+        return sorted(waiting, key=_is_blank)[: max(room, 0)]
+
+    def _take_one_by_one(self) -> FrozenTrial | None:
+        """Take a trial where more wait than may run, so that two workers do not both take the last one."""
+        storage = self.search.storage.without_retry(self.storage)
+        with self._lock:
+            trials = storage.get_all_trials(self.study_id, deepcopy=False)
+            return next((trial for trial in self._claimable(trials) if self._take(trial, storage)), None)
+
+    def _take(self, trial: FrozenTrial, storage: "BaseStorage | None" = None) -> bool:
+        storage = storage or self.storage
         try:
             with self._claim_lock:
-                if not self.storage.set_trial_state_values(trial_id(trial), TrialState.RUNNING):
+                if not storage.set_trial_state_values(trial_id(trial), TrialState.RUNNING):
                     return False
             worker = Owner.me().as_attribute() | {SWEEPER: self.search.sweeper.as_attribute()}
-            self.storage.set_trial_user_attr(trial_id(trial), WORKER, worker)
+            storage.set_trial_user_attr(trial_id(trial), WORKER, worker)
         except UpdateFinishedTrialError:
             return False
         return True
@@ -94,10 +115,10 @@ class TrialQueue:
         self._closed.add(trial_id(trial))
 
     def fill(self) -> int:
-        """Add waiting trials up to the budget, a few at a time, lost ones and the user's own first.
+        """Add waiting trials up to the budget, the blank ones a few at a time, lost ones and the user's own first.
 
         Returns:
-            how many trials are waiting now.
+            how many trials may be claimed now.
         """
         return self.search.storage.retry(self._fill)
 
@@ -106,16 +127,16 @@ class TrialQueue:
         storage = self.search.storage.without_retry(self.storage)
         with self._lock:
             trials = storage.get_all_trials(self.study_id, deepcopy=False)
-            waiting = sum(trial.state is TrialState.WAITING for trial in trials)
-            if waiting:
-                return waiting
-            missing = self.search.n_trials - sum(self._counts(trial) for trial in trials)
-            new = [*self._retries(trials), *self._enqueued(trials)][: max(missing, 0)]
-            chunk = max(8, min(2 * self.search.n_jobs, LARGEST_CHUNK))
-            new += [_waiting_trial()] * max(0, min(missing, chunk) - len(new))
+            blank = sum(trial.state is TrialState.WAITING and _is_blank(trial) for trial in trials)
+            missing = self.search.n_trials - sum(map(self._counts, trials))
+            # Blank ones that wait give way to the user's own.
+            new = [*self._retries(trials), *self._enqueued(trials)][: max(missing + blank, 0)]
+            if not any(trial.state is TrialState.WAITING for trial in trials):
+                chunk = max(8, min(2 * self.search.n_jobs, LARGEST_CHUNK))
+                new += [_waiting_trial()] * max(0, min(missing, chunk) - len(new))
             for trial in new:
                 storage.create_new_trial(self.study_id, template_trial=trial)
-            return len(new)
+            return len(self._claimable([*trials, *new]))
 
     def _counts(self, trial: FrozenTrial) -> bool:
         """Tell whether the trial takes a place of the budget. One that another program runs does when it has ended."""
@@ -206,6 +227,10 @@ def _waiting_trial(
     """Return a trial for the queue, blank or with parameters."""
     fixed = {} if params is None else {FIXED: dict(params)}
     return create_trial(state=TrialState.WAITING, system_attrs=fixed, user_attrs={QUEUED: True, **(attributes or {})})
+
+
+def _is_blank(trial: FrozenTrial) -> bool:
+    return FIXED not in trial.system_attrs
 
 
 def _as_text(params: Mapping[str, object]) -> str:

@@ -52,6 +52,37 @@ def test_enqueued_trial_comes_first_and_once(search: Search) -> None:
     assert sum(FIXED in trial.system_attrs for trial in queue.trials()) == 1
 
 
+def numbers_claimed(queue: TrialQueue) -> list[int]:
+    """Claim until nothing is left."""
+    return [trial.number for trial in iter(queue.claim, None)]
+
+
+def test_lowered_budget_hands_out_no_more_than_it_has_room_for(search: Search) -> None:
+    before = queue_of(replace(search, n_trials=9, enqueued=()))
+    assert before.fill() == 8
+    for _ in range(2):
+        before.storage.set_trial_state_values(claimed(before)._trial_id, TrialState.COMPLETE, [0.5])
+    queue = queue_of(replace(search, n_trials=6, enqueued=()))
+    assert queue.fill() == 4
+    assert numbers_claimed(queue) == [2, 3, 4, 5]
+    assert queue.fill() == 0
+
+
+def test_trial_that_somebody_enqueues_meanwhile_is_next_and_a_blank_one_gives_way(search: Search) -> None:
+    queue = queue_of(replace(search, enqueued=()))
+    assert claimed(queue).number == 0
+    load_study(study_name="s", storage=queue.storage).enqueue_trial(POINT)
+    assert numbers_claimed(queue) == [3, 1]
+
+
+def test_points_to_try_first_come_first_where_blank_trials_of_an_interrupted_search_wait(search: Search) -> None:
+    assert queue_of(replace(search, enqueued=())).fill() == 3
+    queue = queue_of(search)
+    assert queue.fill() == 3
+    assert claimed(queue).system_attrs[FIXED] == POINT
+    assert len(numbers_claimed(queue)) == 2
+
+
 def test_trial_lost_between_two_parameters_is_requeued_with_all_its_parameters(search: Search) -> None:
     queue = queue_of(replace(search, n_trials=1))
     trial = claimed(queue)
