@@ -136,7 +136,8 @@ def checked(settings: Settings, config: DictConfig, *, enabled: bool) -> Setting
     """
     found = {option: read_setting(config, f"{NODE}.{option}") for option in MLflowCallbackConf.__dataclass_fields__}
     names = {option: setting.name for option, setting in found.items() if setting and " " in setting.name}
-    settings = replace(settings, names=names)
+    name = found["run_name"]  # which a search that was named anew has changed
+    settings = replace(settings, names=names, run_name=str(name.value) if name else settings.run_name)
     if enabled and settings.directions:
         check_direction(config, list(settings.metrics), f"{NODE}.direction")
     if enabled and not settings.experiment_name.strip():

@@ -1,12 +1,14 @@
 """The sweeper plugin: a doorway. Optuna is imported when the sweep starts, not at Hydra's start-up."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hydra.plugins.sweeper import Sweeper
 from omegaconf import OmegaConf
 
+from hydra_plugins.hydra_search.claims import is_timed, new_names
 from hydra_plugins.hydra_search.errors import BadInput, DatabaseGone
-from hydra_plugins.hydra_search.files import is_full
+from hydra_plugins.hydra_search.files import MULTIRUN, is_full
 from hydra_plugins.hydra_search.schema import check_types
 from hydra_plugins.hydra_search.settings import check_settings, plain
 
@@ -38,6 +40,7 @@ class OptunaAsyncSweeper(Sweeper):
     @classmethod
     def check_search(cls, config: "DictConfig", loader: "ConfigLoader", check: "Check | None") -> None:
         """Refuse what can't be run, see ChecksSearch. What is checked here need not be checked by `sweep` again."""
+        from .search._directories import take_sweep_dir
         from .search._resume import check_resume
         from .search._spec import prepare_search
 
@@ -45,11 +48,16 @@ class OptunaAsyncSweeper(Sweeper):
             return
         check_settings(config)
         check_types(config)
-        given = config.hydra.sweeper
-        known = [key for key in given if key != "_target_" and not OmegaConf.is_missing(given, key)]
-        settings = cls(**{str(key): given[key] for key in known}).settings
-        search = prepare_search(settings, config, loader, check)
-        check_resume(search, config)
+        for _ in new_names(config):
+            if is_timed(config) and Path(config.hydra.sweep.dir, MULTIRUN).exists():
+                continue
+            given = config.hydra.sweeper
+            known = [key for key in given if key != "_target_" and not OmegaConf.is_missing(given, key)]
+            settings = cls(**{str(key): given[key] for key in known}).settings
+            search = prepare_search(settings, config, loader, check)
+            check_resume(search, config)
+            if search.shares or take_sweep_dir(search.sweep_dir, config):
+                break
         cls._checked = (config, search)
 
     def setup(self, *, hydra_context: "HydraContext", task_function: "TaskFunction", config: "DictConfig") -> None:
@@ -74,11 +82,6 @@ class OptunaAsyncSweeper(Sweeper):
             raise SystemExit(f"hydra.sweep.dir: the disk is full ({error}), got {place}. {remedy}") from None
 
     def _prepared(self) -> "Search":
-        from .search._resume import check_resume
-        from .search._spec import prepare_search
-
-        if self._checked and self._checked[0] is self._config:
-            return self._checked[1]
-        search = prepare_search(self.settings, self._config, self._context.config_loader)
-        check_resume(search, self._config)
-        return search
+        self.check_search(self._config, self._context.config_loader, None)
+        assert self._checked  # noqa: S101  # it was, just now
+        return self._checked[1]

@@ -1,6 +1,6 @@
 """A search of Hydra's basic sweeper or of hydra-optuna-sweeper, which check nothing, and would overwrite an old one.
 
-A sweep directory holds one search: claimed by creating its `multirun.yaml`, removed if nothing came of it.
+A sweep directory holds one search: claimed see hydra_search's claims.
 """
 
 import logging
@@ -12,8 +12,9 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.types import IntervalSweep, Override
 from omegaconf import DictConfig, OmegaConf
 
+from hydra_plugins.hydra_search.claims import Claim, claim
 from hydra_plugins.hydra_search.errors import bad_input, shown, suggestion
-from hydra_plugins.hydra_search.files import MULTIRUN, RESULTS
+from hydra_plugins.hydra_search.files import RESULTS
 from hydra_plugins.hydra_search.grammar import (
     EXAMPLES,
     Entry,
@@ -205,14 +206,6 @@ def _check_options(group: Entry, known: list[str]) -> None:
             raise bad_input(group.key, option, rule, suggestion(option, known))
 
 
-@dataclass(frozen=True)
-class Claim:
-    """The directory of a search, and those that were made for it, the innermost first."""
-
-    directory: str
-    created: tuple[str, ...]
-
-
 def claim_sweep_dir(config: DictConfig) -> Claim:
     """Take `hydra.sweep.dir` for this search. Of two processes that try at once, one gets it.
 
@@ -220,13 +213,10 @@ def claim_sweep_dir(config: DictConfig) -> Claim:
         BadInput: it already holds a search, whose jobs the new one would overwrite, or it can't be written.
     """
     directory = Path(config.hydra.sweep.dir)
-    created = tuple(str(path) for path in (directory, *directory.parents) if not path.exists())
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        if any(path.name.isdecimal() or path.name == RESULTS for path in directory.iterdir()):
+        if directory.exists() and any(path.name.isdecimal() or path.name == RESULTS for path in directory.iterdir()):
             raise FileExistsError
-        with (directory / MULTIRUN).open("x", encoding="utf-8") as file:
-            file.write(recorded_yaml(config, secrets_of(config)))
+        return claim(directory, recorded_yaml(config, secrets_of(config)))
     except FileExistsError:
         study_name = "study_name=<name>, or " if "study_name" in config else ""
         rule = "already holds a search, which this sweeper would overwrite"
@@ -234,16 +224,3 @@ def claim_sweep_dir(config: DictConfig) -> Claim:
     except OSError as error:
         remedy = "Set hydra.sweep.dir=<directory> to one that you may write."
         raise bad_input("hydra.sweep.dir", directory, f"can't be used ({error})", remedy) from error
-    return Claim(str(directory), created)
-
-
-def release_if_unused(claim: Claim) -> None:
-    """Remove what `claim_sweep_dir` made, unless something else was written there."""
-    directory = Path(claim.directory)
-    if [path.name for path in directory.iterdir()] != [MULTIRUN]:
-        return
-    (directory / MULTIRUN).unlink()
-    for path in map(Path, claim.created):
-        if any(path.iterdir()):
-            return
-        path.rmdir()

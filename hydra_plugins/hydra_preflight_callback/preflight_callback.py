@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
@@ -17,14 +17,12 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from hydra_plugins.hydra_search.claims import Claim, release_if_unused
 from hydra_plugins.hydra_search.errors import BadInput, InvalidObjective
 from hydra_plugins.hydra_search.jobs import check_job, refuse_search
 from hydra_plugins.hydra_search.results import objective_values
 from hydra_plugins.hydra_search.settings import check_directory, n_objectives
 from hydra_plugins.hydra_search.signals import Terminated, terminable
-
-if TYPE_CHECKING:
-    from ._other_sweepers import Claim
 
 log = logging.getLogger(__name__)
 
@@ -138,8 +136,6 @@ class PreflightCallback(Callback):
         _, claim = self._passed or (config, None)
         type(self)._passed = None
         if claim is not None:
-            from ._other_sweepers import release_if_unused
-
             release_if_unused(claim)
         _leave_if_interrupted("search")
 

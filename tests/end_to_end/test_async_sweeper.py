@@ -78,15 +78,25 @@ def test_complete_search_again_runs_nothing_and_tells_the_result(run_app: RunApp
 
 @slow
 @pytest.mark.parametrize("storage", ["journal", "sqlite"])
-def test_two_searches_on_one_study_at_once_share_the_budget(
+def test_two_searches_on_one_study_at_once_share_the_work_and_each_ends_when_it_has_what_it_asked_for(
     start_app: StartApp, tmp_path: Path, sweep: Path, storage: str
 ) -> None:
     url = f"sqlite:///{tmp_path}/study.db"
     arguments = [f"hydra.sweeper.storage={url}"] if storage == "sqlite" else []
-    searches = [start_app("tracked.py", *SEARCH, n_trials(12), "seconds=0.3", *arguments) for _ in range(2)]
-    outputs = [search.communicate(timeout=120)[0] for search in searches]
+    where, gate = url if arguments else sweep, tmp_path / "gate"
+    rest = ("seconds=0.3", f"wait_for={gate}", *arguments)
+    searches = [start_app("tracked.py", *SEARCH, n_trials(n), *rest) for n in (4, 12)]
+    wait_for(lambda: len(list(sweep.glob("*/waiting"))) == 2, 120, "a job of each")
+    gate.touch()
+    wait_for(lambda: len(finished(trials_of(where))) >= 4, 120, "what the smaller one has asked for")
+    gate.unlink()
+    outputs = [searches[0].communicate(timeout=120)[0]]
+    assert searches[1].poll() is None, "the smaller one does not wait for the larger one"
+    assert Recorded(tmp_path).parent.info.status == "RUNNING", "nor does it close the larger one's parent run"
+    gate.touch()
+    outputs.append(searches[1].communicate(timeout=120)[0])
     assert [search.returncode for search in searches] == [0, 0], "\n".join(outputs)
-    assert states(trials_of(url if arguments else sweep)) == dict.fromkeys(range(12), "COMPLETE")
+    assert states(trials_of(where)) == dict.fromkeys(range(12), "COMPLETE")
     started = [re.findall(r"\t#(\d+) :", output) for output in outputs]
     assert sorted(map(int, [*started[0], *started[1]])) == list(range(12))
     assert started[0] and started[1], "both must have worked"

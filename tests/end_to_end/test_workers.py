@@ -1,6 +1,7 @@
 """Jobs that end their process, workers that die, sweepers that are killed: each costs its own trial at most."""
 
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -106,3 +107,20 @@ def test_configuration_that_the_application_declares_in_main_goes_to_several_wor
     assert states(trials) == dict.fromkeys(range(6), "COMPLETE")
     widths = {"narrow": 8, "wide": 64}
     assert all(t.value == t.params["model.x"] * widths[t.params["model"]] for t in trials)
+
+
+@slow
+def test_searches_that_nobody_has_named_do_not_share_a_study_though_they_start_at_once(
+    start_app: StartApp, tmp_path: Path
+) -> None:
+    # %%S is no second, but the two characters: the searches start at once on a slow machine too
+    named = ("hydra.sweeper.study_name=s-${now:%Y-%%S}", "hydra.sweep.dir=searches/${hydra.sweeper.study_name}")
+    own = ("hydra/sweeper=optuna_async", "hydra/callbacks=mlflow", "hydra.callbacks.mlflow.run_name=s-${now:%Y-%%S}")
+    rest = (*own, *named, "hydra.sweeper.report=false", "model.x=interval(0, 1)", n_trials(2))
+    searches = [start_app("structured.py", "--multirun", *rest, f"model={model}") for model in ("wide", "narrow")]
+    outputs = [search.communicate(timeout=120)[0] for search in searches]
+    assert [search.returncode for search in searches] == [0, 0], "\n".join(outputs)
+    names = {re.findall(r"Study name: (\S+)", output)[0] for output in outputs}
+    first = min(names)
+    assert names == {first, f"{first}-2"} == {path.name for path in (tmp_path / "searches").iterdir()}
+    assert {run.info.run_name for run in Recorded(tmp_path).parents} == names

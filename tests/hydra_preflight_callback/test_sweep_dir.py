@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from hydra_plugins.hydra_preflight_callback._other_sweepers import claim_sweep_dir, release_if_unused
+from hydra_plugins.hydra_preflight_callback._other_sweepers import claim_sweep_dir
+from hydra_plugins.hydra_search.claims import release_if_unused
 from hydra_plugins.hydra_search.errors import BadInput
 
 

@@ -3,6 +3,7 @@
 What another search has left where this one would write is refused too.
 """
 
+import atexit
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +12,11 @@ import optuna
 from omegaconf import DictConfig, read_write
 from optuna.samplers import RandomSampler
 
+from hydra_plugins.hydra_search.claims import claim, release_if_unused
 from hydra_plugins.hydra_search.errors import bad_input
 from hydra_plugins.hydra_search.files import JOB_RECORD, RESULT, RESULTS
 from hydra_plugins.hydra_search.jobs import check_subdirs, subdir_of
+from hydra_plugins.hydra_search.secret_sources import recorded_yaml, secrets_of
 
 if TYPE_CHECKING:
     from ..space._tree import Space
@@ -60,6 +63,20 @@ def take_directory(sweep_dir: str, job: DictConfig) -> str:
     with read_write(job.hydra):
         job.hydra.sweep.subdir = subdir
     return subdir
+
+
+def take_sweep_dir(sweep_dir: str, config: DictConfig) -> bool:
+    """Take the directory of a search that shares it with no other; given back at the end if nothing came of it.
+
+    Returns:
+        whether it was free.
+    """
+    try:
+        claimed = claim(Path(sweep_dir), recorded_yaml(config, secrets_of(config)))
+    except FileExistsError:
+        return False
+    atexit.register(release_if_unused, claimed)
+    return True
 
 
 def refuse_leftovers(sweep_dir: str, study_name: str, storage: "StudyStorage", is_there: Callable[[], bool]) -> None:

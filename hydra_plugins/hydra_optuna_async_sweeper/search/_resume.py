@@ -64,6 +64,22 @@ def check_resume(search: Search, config: DictConfig) -> None:
     _check(known, search, config)
 
 
+def open_study(search: Search, storage: "BaseStorage") -> optuna.Study:
+    """Make the study, or open the one of this name.
+
+    Raises:
+        BadInput: nobody has chosen the name, and still it is another search's.
+    """
+    directions = [optuna.study.StudyDirection[direction.upper()] for direction in search.directions]
+    try:
+        return optuna.create_study(
+            study_name=search.study_name, storage=storage, directions=directions, load_if_exists=search.shares
+        )
+    except optuna.exceptions.DuplicatedStudyError as error:
+        rule, remedy = "is the name of a study that another command began in the same second", "Start again."
+        raise bad_input(STUDY_NAME, search.study_name, rule, remedy) from error
+
+
 def go_on(study: optuna.Study, search: Search, config: DictConfig) -> None:
     """Say how the search has changed since the study was begun; leave the fingerprint with study and directory.
 

@@ -1,7 +1,6 @@
 """What is searched: every setting read and checked before anything is made, as plain values for all processes."""
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 from optuna.pruners import NopPruner
 
+from hydra_plugins.hydra_search.claims import is_timed, study_name_of
 from hydra_plugins.hydra_search.errors import BadInput, bad_input, one_line, shown, suggestion
 from hydra_plugins.hydra_search.jobs import Check, check_job, compose_job
 from hydra_plugins.hydra_search.owner import Owner
@@ -79,6 +79,7 @@ class Search:
     # the GPUs that are shared out among the workers: their names, none for those that a worker sees; None to leave it
     devices: tuple[str, ...] | None = None
     on_mismatch: str = REFUSE
+    shares: bool = True  # goes on with a study of this name, and works beside others: its name was chosen
     fingerprint: Fingerprint = field(default_factory=Fingerprint)
     sweeper: Owner = field(default_factory=Owner.me)  # the process that started the workers: they leave when it is gone
 
@@ -112,7 +113,7 @@ def prepare_search(
     constant = {override.key_or_group for override in given.values() if not override.is_sweep_override()}
     enqueued = [*first_trials(settings, space, config, constant), *grid_of(sampler, space)]
     search = Search(
-        study_name=settings.study_name or f"{config.hydra.job.name}-{time.strftime('%Y-%m-%d_%H-%M-%S')}",
+        study_name=study_name_of(config),
         storage=resolve_storage(settings.storage, sweep_dir, Path.cwd()),
         directions=directions,
         metrics=metrics,
@@ -137,6 +138,7 @@ def prepare_search(
         report=settings.report,
         devices=devices_of(settings.devices),
         on_mismatch=_checked_on_mismatch(settings.on_mismatch),
+        shares=not is_timed(config),
         fingerprint=fingerprint_of(config, space, jobs, metrics),
     )
     file = search.storage.file

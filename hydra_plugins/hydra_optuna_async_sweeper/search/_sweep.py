@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NoReturn
 
 import optuna
 from hydra.core.plugins import Plugins
-from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from hydra_plugins.hydra_search.errors import CantStart
@@ -30,7 +29,7 @@ from ._processes import Processes, settings_of
 from ._progress import Progress
 from ._queue import TrialQueue
 from ._results import report_of, resume_command, write_results
-from ._resume import go_on
+from ._resume import go_on, open_study
 from ._stop import ALIKE, FAILURES, stop_reason
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ class Sweep:
         """Open or resume the study.
 
         Raises:
-            BadInput: the study may not go on like this, see `go_on`.
+            BadInput: it may not go on like this, see `go_on`.
         """
         sweep_dir = Path(search.sweep_dir)
         sweep_dir.mkdir(parents=True, exist_ok=True)
@@ -79,12 +78,7 @@ class Sweep:
         optuna.logging.disable_default_handler()
         name = search.study_name
         refuse_leftovers(search.sweep_dir, name, search.storage, lambda: name in optuna.get_all_study_names(storage))
-        study = optuna.create_study(
-            study_name=search.study_name,
-            storage=storage,
-            directions=[StudyDirection[direction.upper()] for direction in search.directions],
-            load_if_exists=True,
-        )
+        study = open_study(search, storage)
         go_on(study, search, config)
         say_masked(secrets.keys)
         log.info(f"Study name: {study.study_name}")
@@ -160,7 +154,8 @@ class Sweep:
             goes_on = stop_reason(self.queue.trials(), self.search) is None
             if goes_on and (waiting := self.queue.fill()) > 0:
                 return waiting
-            if not running:
+            # What was asked for is there: what other sweeps on the study still run is theirs.
+            if not running or (not goes_on and not own_workers(running)):
                 return 0
             self.queue.requeue_stale()
             time.sleep(SECONDS_BETWEEN_LOOKS)
@@ -169,8 +164,7 @@ class Sweep:
         """Launch workers, on this machine no more than trials wait, and wait for them.
 
         Returns:
-            what the launcher raised, if it did. Of worker processes that go on beside one that died, the next call
-            hears.
+            what the launcher raised, if it did; our own processes may go on beside one that died.
         """
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=item_context(self.worker.hydra_context), task_function=self.worker, config=self.worker.config
@@ -178,8 +172,7 @@ class Sweep:
         # What the launcher says about its items would be taken for the trials.
         logging.getLogger(type(launcher).__module__.rpartition(".")[0]).setLevel(logging.WARNING)
         settings = settings_of(launcher)
-        # A launcher may raise for a worker that died while the others go on.
-        missing = max(1, self.search.n_jobs - len(self._busy_workers()))
+        missing = max(1, self.search.n_jobs - len(self._busy_workers()))  # some may go on beside one that died
         returns: Sequence[JobReturn] = []
         try:
             with guard.launching(self.queue.trials(), missing if settings is None else None):
