@@ -56,7 +56,7 @@ def test_each_model_brings_its_own_space_of_keys_that_exist(model: str) -> None:
         assert (CONF / str(key)).is_dir() or str(key).removeprefix("model.") in cfg.model
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "random", "qmc", "cmaes", "gp", "nsgaii", "nsgaiii", "grid"])
+@pytest.mark.parametrize("sampler", ["tpe", "motpe", "random", "qmc", "cmaes", "gp", "nsgaii", "nsgaiii", "grid"])
 def test_every_sampler_composes_with_the_seed(sampler: str) -> None:
     cfg = compose("config", [f"hydra/sweeper/sampler={sampler}", "hydra.job.num=0"], return_hydra_config=True)
     assert cfg.hydra.sweeper.sampler.seed == 42

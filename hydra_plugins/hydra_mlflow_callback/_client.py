@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
+from hydra_plugins.hydra_search.commands import interpreter
 from hydra_plugins.hydra_search.errors import BadInput, SearchError, bad_input
 from hydra_plugins.hydra_search.urls import is_dead_loopback, masked, missing_variable, without_user
 
@@ -161,24 +162,22 @@ def mlflow_command() -> str:
     found = shutil.which("mlflow")
     if found and Path(found).parent == Path(sys.executable).parent:
         return "mlflow"
-    return f"{shlex.quote(sys.executable.replace(f'{Path.cwd()}/', '', 1))} -m mlflow"
+    return f"{shlex.quote(interpreter())} -m mlflow"
 
 
 def ui_command(settings: Settings) -> str:
     """Return how to look at the runs: the address of a server, or the command that serves a database."""
     if settings.tracking_uri.startswith("http"):
         return f"{without_user(settings.tracking_uri).rstrip('/')}/#/experiments/{settings.experiment_id}"
-    here = f"{Path.cwd()}/"
-    return (
-        f"{mlflow_command()} ui --backend-store-uri {shlex.quote(masked(settings.tracking_uri).replace(here, '', 1))}"
-    )
+    return f"{mlflow_command()} ui --backend-store-uri {shlex.quote(masked(settings.tracking_uri))}"
 
 
 def _experiment_id(client: "MlflowClient", settings: Settings) -> str:
     name = settings.experiment_name
     experiment = _experiment_named(client, name)
     if experiment.lifecycle_stage != "active":
-        restore = f"mlflow experiments restore --experiment-id {experiment.experiment_id}"
+        restore = f"{mlflow_command()} experiments restore --experiment-id {experiment.experiment_id}"
+        restore = f"MLFLOW_TRACKING_URI={shlex.quote(masked(settings.tracking_uri))} {restore}"
         remedy = f"Restore it with `{restore}`, or use another name."
         raise bad_input(settings.named("experiment_name"), name, "was deleted on the tracking server", remedy)
     return str(experiment.experiment_id)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-import shlex
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
+from hydra_plugins.hydra_search.commands import module_command
 from hydra_plugins.hydra_search.errors import SearchError, one_line
 from hydra_plugins.hydra_search.files import SEARCH_RECORD, SUMMARY
 from hydra_plugins.hydra_search.owner import Owner
@@ -185,7 +185,7 @@ def _what_is_missing(
     return (
         f"MLflow at {uri} {state}: the parent run and {unsent} of {len(jobs)} jobs are not up to date there "
         f"({reason}).\nNothing is lost. When it is back: "
-        f"python -m hydra_plugins.hydra_mlflow_callback {shlex.quote(str(directory))}"
+        f"{module_command('hydra_plugins.hydra_mlflow_callback', directory)}"
     )
 
 

@@ -43,6 +43,7 @@ def counts(facts: SearchFacts, trials: Iterable[FrozenTrial]) -> dict[Outcome, i
 def counts_text(facts: SearchFacts, trials: Sequence[FrozenTrial], none: str) -> str:
     """Return `7 finished, 1 failed, of 20 wanted`; where some break constraints, also how many keep them."""
     found = ", ".join(f"{number} {outcome}" for outcome, number in counts(facts, trials).items())
+    found = found.replace(Outcome.WAITING, f"{Outcome.WAITING} (queued, not begun)")
     done = finished(trials)
     kept = sum(map(is_feasible, done))
     feasible = f"; {kept} of {len(done)} finished are feasible" if kept < len(done) else ""

@@ -65,7 +65,7 @@ def test_every_job_is_a_nested_run_of_its_number(run_app: RunApp, tmp_path: Path
     assert f"Best trial: {recorded.parent.data.tags['best.trial']}, score: {best:.6g}" in found
     assert found.splitlines()[0] == "Jobs: 4 finished, 0 failed, 0 killed" and found.splitlines()[0] in done.stdout
     assert "Best trial: " not in done.stdout, "that is for the sweeper to say"
-    assert "mlflow ui --backend-store-uri sqlite:///mlflow.db" in done.stdout
+    assert f"mlflow ui --backend-store-uri sqlite:///{tmp_path}/mlflow.db" in done.stdout, "from any folder"
 
 
 def test_what_a_command_fixed_is_not_taken_for_searched_nor_after_a_resume_without_it(

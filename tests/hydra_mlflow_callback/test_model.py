@@ -1,10 +1,22 @@
 """What a logged model needs to be loaded elsewhere."""
 
+import json
+from types import SimpleNamespace
+
 import pytest
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier
 
-from hydra_plugins.hydra_mlflow_callback._model import how_to_write, load_estimator, requirements_of
+from hydra_plugins.hydra_mlflow_callback._model import (
+    SEARCHED,
+    how_to_write,
+    load_estimator,
+    requirements_of,
+    tell_origin,
+)
+from hydra_plugins.hydra_mlflow_callback._record import JobRecord
+from hydra_plugins.hydra_mlflow_callback.config import Settings
+from tests.tracking_client import TrackingClient
 
 
 class Unwritable(BaseEstimator):
@@ -39,3 +51,26 @@ def test_file_that_holds_no_estimator_is_no_model(tmp_path, caplog: pytest.LogCa
     (tmp_path / "model.joblib").write_bytes(b"\x80nothing")
     assert load_estimator(tmp_path / "model.joblib") is None
     assert "can't be loaded" in caplog.text
+
+
+def test_registered_model_leads_to_the_trial_that_it_repeats_and_to_its_search(
+    client: TrackingClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: dict[str, str] = {}
+
+    def tag(name: str, version: str, key: str, value: str) -> None:
+        told[key] = value
+
+    monkeypatch.setattr(client, "set_model_version_tag", tag, False)
+    monkeypatch.setattr(client, "update_model_version", lambda name, version, text: told.update(text=text), False)
+    runs = {}
+    for name, x in (("trial-0", "1"), ("trial-1", "2")):
+        tags = {SEARCHED: json.dumps([f"x={x}"]), "mlflow.parentRunId": "P", "study_name": "search", "model": "svm"}
+        runs[name] = client.create_run(settings.experiment_id, run_name=name, tags=tags).info.run_id
+        client.set_terminated(runs[name], "FINISHED")
+    own = client.create_run(settings.experiment_id, run_name="single").info.run_id
+    record = JobRecord("single", None, 0, {}, {"model": "svm"}, ["x=2", "keep=true"], run_id=own)
+    tell_origin(client, settings, record, SimpleNamespace(name="cancer", version="1"))  # type: ignore[arg-type]
+    assert told["origin.trial.run_id"] == runs["trial-1"] and told["origin.search"] == "search"
+    assert f"[trial-1](#/experiments/{settings.experiment_id}/runs/{runs['trial-1']})" in told["text"]
+    assert client.get_run(own).data.tags["origin.search.run_id"] == "P"

@@ -7,6 +7,7 @@ from pathlib import Path
 from optuna.trial import TrialState
 
 from hydra_plugins.hydra_search.files import JOB_RECORD
+from hydra_plugins.hydra_search_report._trials import counts_text
 from hydra_plugins.hydra_search_report.report import write_report
 from tests.searches import FACTS, made_up
 
@@ -59,6 +60,10 @@ def test_summary_reads_as_markdown(tmp_path: Path) -> None:
         "| 0 | 0 | `x=0` | multirun/demo/0 |\n\n"
         "Report: `multirun/demo/report.html`\n"
     )
+
+
+def test_trials_that_wait_are_said_to_be_queued() -> None:
+    assert counts_text(*CASES["interrupted"], "").endswith("1 running, 1 waiting (queued, not begun), of 20 wanted")
 
 
 def test_lost_trial_with_its_retries_used_up_is_failed_and_says_why(tmp_path: Path) -> None:
