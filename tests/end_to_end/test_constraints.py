@@ -8,6 +8,7 @@ import yaml
 
 from hydra_plugins.hydra_search.trials import is_feasible
 from tests.conftest import RunApp
+from tests.recorded import Recorded
 from tests.studies import finished, trials_of
 
 pytestmark = pytest.mark.slow
@@ -35,6 +36,7 @@ def test_best_is_the_best_of_those_that_keep_the_constraints_everywhere_also_aft
     assert (results["best_value"], results["best_trial"]) == (best.value, best.number)
     assert results["feasible_trials"] == len(kept)
     assert f"{len(kept)} of 6 finished are feasible" in (sweep / "summary.md").read_text()
+    assert Recorded(tmp_path).parent.data.metrics["best_value"] == best.value
     table = list(csv.DictReader((sweep / "trials.csv").read_text().splitlines()))
     assert [row["reason"].startswith("infeasible: cost by ") for row in table] == [t not in kept for t in trials]
 
