@@ -7,7 +7,8 @@ import copyreg
 import dataclasses
 import pickle
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from copy import deepcopy
+from typing import TYPE_CHECKING, cast
 
 import cloudpickle
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -138,6 +139,30 @@ def take_sample(
 
     sampler._find_sample_id = lambda study, search_space: places[0]  # type: ignore[method-assign]
     sampler.infer_relative_search_space = find_space  # type: ignore[method-assign]
+
+
+class HeldBack:
+    """A storage that keeps back the parameters of one trial, until they are released."""
+
+    def __init__(self, trial: "Trial") -> None:
+        self._trial, self._storage = trial, trial.storage
+        self._kept: list[tuple[int, str, float, BaseDistribution]] = []
+        trial.storage = cast("BaseStorage", self)
+        # a journal hands out the trial that it keeps itself
+        trial._cached_frozen_trial = deepcopy(trial._cached_frozen_trial)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._storage, name)
+
+    def set_trial_param(self, trial_id: int, name: str, value: float, distribution: "BaseDistribution") -> None:
+        """Keep it, and write nothing."""
+        self._kept.append((trial_id, name, value, distribution))
+
+    def release(self) -> None:
+        """Write what was kept; the trial writes by itself from here on."""
+        self._trial.storage = self._storage
+        for parameter in self._kept:
+            self._storage.set_trial_param(*parameter)
 
 
 # Where Optuna's samplers keep the samplers that they ask.

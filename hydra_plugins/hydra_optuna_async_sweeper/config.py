@@ -10,13 +10,33 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from hydra_plugins.hydra_joblib_launcher.config import JobLibLauncherConf
 from hydra_plugins.hydra_optuna_sweeper.config import OptunaSweeperConf, TPESamplerConfig
-from omegaconf import MISSING, OmegaConf
+from omegaconf import II, MISSING, DictConfig, OmegaConf
 
 from .worker._gpu import gpu_count
 
 PROVIDER = "hydra_optuna_async_sweeper"
 
 OmegaConf.register_resolver("gpu_count", gpu_count, replace=True)
+
+
+def pinned(value: object, *, _root_: DictConfig) -> object:
+    """Return `value`, to which hydra-optuna-sweeper sets an option; null under optuna_async, which decides itself."""
+    ours = OmegaConf.select(_root_, "hydra.sweeper._target_") == OptunaAsyncSweeperConf._target_
+    return None if ours else value
+
+
+OmegaConf.register_resolver("pinned", pinned, replace=True)
+
+
+@dataclass
+class TPEConf(TPESamplerConfig):
+    """Optuna's TPE; what is null is decided for the search, by Optuna 5's own defaults."""
+
+    # Draw all parameters together. null: for a single objective
+    multivariate: bool | None = II("pinned:false")  # type: ignore[assignment]  # null as well
+
+    # Let a running trial count as a bad one, so that workers keep apart. null: yes
+    constant_liar: bool | None = II("pinned:false")  # type: ignore[assignment]  # null as well
 
 
 @dataclass
@@ -85,6 +105,12 @@ class OptunaAsyncSweeperConf(OptunaSweeperConf):
     # When the study was begun with another configuration, but for what is searched and the settings of the search:
     # `refuse` to mix trials that don't compare, or `warn` and go on
     on_mismatch: str = "refuse"
+
+    # What to do with a draw that repeats the parameters of a trial that has ended or runs: `resample` draws again a few
+    # times, then does as `reuse`, which gives the trial the known end without running the job, and doesn't count it for
+    # n_trials; `run` runs it again: the choice for an objective that is not deterministic. Enqueued, retried and grid
+    # trials always run. The search ends when it draws nothing new, 30 times in a row
+    duplicates: str = "resample"
 
     # Write report.html, trials.csv, summary.md and best.txt into the sweep directory
     report: bool = True
@@ -193,7 +219,8 @@ for _name in ("optuna_async", "optuna_async_schema"):
     _store("hydra/sweeper", _name, OptunaAsyncSweeperConf)
 _store("hydra/sweeper", "optuna_schema", OptunaSweeperConf)
 # Since 4.0 Optuna's TPE is the multi-objective one too; upstream's entry only raises.
-_store("hydra/sweeper/sampler", "motpe", TPESamplerConfig)
+for _name in ("tpe", "motpe"):
+    _store("hydra/sweeper/sampler", _name, TPEConf)
 _store("hydra/launcher", "joblib_schema", JobLibLauncherConf)
 for _name, _pruner in PRUNERS.items():
     _store("hydra/sweeper/pruner", _name, _pruner)

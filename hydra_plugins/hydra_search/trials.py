@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -18,6 +18,7 @@ QUEUED = "queued"  # true where a sweep made the trial, for its workers to take
 LOST = "lost"  # why it ended without a result
 ERROR = "error"  # why its job failed
 RETRY_OF, RETRIES = "retry_of", "retries"  # the lost trial that it repeats, and how many repetitions that makes
+REPEATS = "repeats"  # the trial with the same parameters whose end it was given, without a job
 EXHAUSTED = "exhausted"  # which sweep's sampler had nothing more to try when this trial ended
 JOB_DIR = "job_dir"  # the job's directory in the sweep's, if that is not the trial's number
 
@@ -25,7 +26,7 @@ OF_QUEUE = frozenset((QUEUED, RETRY_OF, RETRIES))  # what a trial has from the q
 WARNING = "warning"  # what a job says of its own result: a text, which the report's advice repeats
 
 # What a job may not write about its trial.
-RESERVED = frozenset((WORKER, BEAT, LOST, ERROR, EXHAUSTED, JOB_DIR)) | OF_QUEUE
+RESERVED = frozenset((WORKER, BEAT, LOST, ERROR, EXHAUSTED, JOB_DIR, REPEATS)) | OF_QUEUE
 
 # The system attribute in which study.enqueue_trial keeps a trial's parameters.
 FIXED = "fixed_params"
@@ -45,6 +46,7 @@ class Outcome(StrEnum):
     FINISHED = "finished"
     PRUNED = "pruned"
     FAILED = "failed"
+    REPEATED = "repeated"  # given the end of another trial, without a job: it counts for nothing
     LOST = "lost"  # without a result, and requeued: it counts for nothing
     RUNNING = "running"
     WAITING = "waiting"
@@ -56,6 +58,8 @@ def outcome_of(trial: "FrozenTrial", max_retries: int) -> Outcome:
     A trial that was lost is requeued until it has been tried again `max_retries` times; the last one has failed.
     """
     name = trial.state.name
+    if name in ("COMPLETE", "PRUNED") and REPEATS in trial.user_attrs:
+        return Outcome.REPEATED
     if name == "FAIL":
         return Outcome.LOST if _is_requeued(trial.user_attrs, max_retries) else Outcome.FAILED
     return Outcome.FINISHED if name == "COMPLETE" else Outcome[name]
@@ -93,12 +97,14 @@ def over(trials: Iterable["FrozenTrial"], max_retries: int) -> list["FrozenTrial
 
 
 def finished(trials: Iterable["FrozenTrial"]) -> list["FrozenTrial"]:
-    """Return the trials that finished with values."""
-    return [trial for trial in trials if trial.state.name == "COMPLETE" and trial.values]
+    """Return the trials whose job finished with values."""
+    return [t for t in trials if t.state.name == "COMPLETE" and t.values and REPEATS not in t.user_attrs]
 
 
 def reason_of(trial: "FrozenTrial") -> str:
-    """Return why a trial failed, was lost, or can't be the best as it breaks constraints; empty for others."""
+    """Return why a trial failed, was lost, had no job, or can't be the best as it breaks constraints; else empty."""
+    if trial.state.name != "FAIL" and REPEATS in trial.user_attrs:
+        return f"repeats trial {trial.user_attrs[REPEATS]}"
     broken = ", ".join(f"{name} by {excess:.4g}" for name, excess in _constraints(trial).items() if not excess <= 0)
     return str(trial.user_attrs.get(ERROR) or trial.user_attrs.get(LOST) or (f"infeasible: {broken}" if broken else ""))
 
@@ -150,8 +156,12 @@ def feasible_first(
     return best + [item for much, item in sorted(ranked, key=lambda pair: pair[0]) if much > least]
 
 
+def constraints_of(trial: "FrozenTrial") -> dict[str, Any]:
+    """Return the attributes in which Optuna keeps a trial's constraints: all in one list, or each by its name."""
+    return {key: value for key, value in trial.system_attrs.items() if key.partition(":")[0] == "constraints"}
+
+
 def _constraints(trial: "FrozenTrial") -> dict[str, float]:
-    """Return what Optuna keeps of a trial's constraints: all in one list, or each by its name."""
     kept: Iterable[float] = trial.system_attrs.get("constraints") or ()
     named = {key[len(NAMED) :]: value for key, value in trial.system_attrs.items() if key.startswith(NAMED)}
     return {f"constraint {number}": value for number, value in enumerate(kept)} | named

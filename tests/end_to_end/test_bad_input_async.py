@@ -37,6 +37,7 @@ REFUSED = [
         ["hydra.launcher._target_=hydra_plugins.hydra_absent_launcher.absent.Absent"],
         "hydra/launcher", "hydra_absent_launcher", "pip install 'hydra-absent-launcher>=1.4.0rc3,<1.5'",
     ),
+    (["hydra.sweeper.duplicates=rerun"], "duplicates", "rerun", "Did you mean run?"),
     (["hydra.sweeper.devices=2"], "devices", "2", "Set hydra.sweeper.devices=auto"),
     (["hydra.sweeper.enqueue=[{y: 1}]"], "enqueue[0], y", "1", "x"),
     (["hydra.sweeper.enqueue=[{x: 7}]"], "enqueue[0], x", "7", "interval(0, 1)"),

@@ -87,7 +87,7 @@ def test_sampler_with_a_state_is_kept_by_each_worker_with_a_seed_of_its_own(
     launcher = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={workers}", f"hydra.sweeper.n_jobs={workers}"]
     done = run_app("sampled.py", *SEARCH, *sampler("counting"), *launcher)
     assert done.returncode == 0, done.stderr
-    assert "Sampler: Counting, one for each worker, as it may keep a state" in done.stdout
+    assert "Sampler: Counting(seed=1), one for each worker, as it may keep a state" in done.stdout
     by_worker: dict[tuple[int, int], list[float]] = {}
     for trial in trials_of(sweep):
         by_worker.setdefault(tuple(trial.user_attrs["seed_and_worker"]), []).append(trial.params["x"])

@@ -19,12 +19,14 @@ from optuna import create_study
 from optuna.distributions import FloatDistribution
 from optuna.pruners import HyperbandPruner, NopPruner
 from optuna.samplers import NSGAIISampler, PartialFixedSampler, QMCSampler, RandomSampler, TPESampler
-from optuna.storages import RDBStorage, get_storage
+from optuna.storages import JournalStorage, RDBStorage, get_storage
+from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._storage import JournalOperation
 from optuna.trial import Trial, TrialState, create_trial
 
 from hydra_plugins.hydra_optuna_async_sweeper._upstream import (
     KEEP_NUMBERS,
+    HeldBack,
     QuicklyCopied,
     after_trial,
     apply_values,
@@ -104,6 +106,24 @@ def test_id_of_a_trial_is_the_one_that_storages_take() -> None:
     for trial in study.trials:
         assert Trial(study, trial_id(trial)).number == trial.number
         assert trial_id(Trial(study, trial_id(trial))) == trial_id(trial)
+
+
+def test_parameters_that_are_held_back_are_in_the_trial_alone_until_they_are_released(tmp_path: Path) -> None:
+    # a journal hands out its own trial, which Optuna's Trial writes into
+    study = create_study(storage=JournalStorage(JournalFileBackend(str(tmp_path / "journal"))))
+    study.ask()
+    for seed in (1, 2):
+        study.sampler = RandomSampler(seed)
+        trial = Trial(study, 0)
+        held = HeldBack(trial)
+        x = trial.suggest_float("x", 0, 1)
+        assert x == RandomSampler(seed).sample_independent(study, study.trials[0], "x", FloatDistribution(0, 1))
+        assert trial.params == {"x": x} and study.trials[0].params == {}
+    trial.set_user_attr("key", 1)
+    held.release()
+    trial.suggest_float("y", 0, 1)
+    assert study.trials[0].params == trial.params and set(trial.params) == {"x", "y"}
+    assert study.trials[0].user_attrs == {"key": 1}
 
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")

@@ -23,6 +23,13 @@ from hydra_plugins.hydra_search.trials import (
 )
 
 
+def test_repetition_is_no_result_of_its_own_and_says_what_it_repeats() -> None:
+    ran, repeated = trial(TrialState.COMPLETE, 0.5), trial(TrialState.COMPLETE, 0.5, repeats=3)
+    assert finished([repeated, ran]) == [ran] == over([repeated, ran], 1)
+    assert best_trials([repeated, ran], ["maximize", "minimize"][:1]) == [ran]
+    assert reason_of(repeated) == "repeats trial 3"
+
+
 def trial(state: TrialState, *values: float, **attributes: object) -> FrozenTrial:
     return create_trial(state=state, values=list(values) or None, user_attrs=attributes)
 
@@ -33,6 +40,10 @@ def trial(state: TrialState, *values: float, **attributes: object) -> FrozenTria
         (trial(TrialState.COMPLETE, 0.5), Outcome.FINISHED),
         (trial(TrialState.COMPLETE, 0.5, lost="worker lost"), Outcome.FINISHED),
         (trial(TrialState.PRUNED), Outcome.PRUNED),
+        (trial(TrialState.COMPLETE, 0.5, repeats=3), Outcome.REPEATED),
+        (trial(TrialState.PRUNED, repeats=3), Outcome.REPEATED),
+        (trial(TrialState.FAIL, repeats=3, error="the sampler"), Outcome.FAILED),
+        (trial(TrialState.RUNNING, repeats=3), Outcome.RUNNING),
         (trial(TrialState.FAIL, error="ValueError"), Outcome.FAILED),
         (trial(TrialState.FAIL), Outcome.FAILED),
         (trial(TrialState.FAIL, lost="worker lost"), Outcome.LOST),

@@ -107,7 +107,11 @@ def progress_line(trials: "Sequence[FrozenTrial]", search: "Search", seconds: fl
     count = Counter(outcome_of(trial, search.max_retries) for trial in trials)
     done = count[Outcome.FINISHED] + count[Outcome.PRUNED] + count[Outcome.FAILED]
     parts = [f"{done}/{search.n_trials} trials", f"{count[Outcome.RUNNING]} running"]
-    parts += [f"{count[outcome]} {outcome}" for outcome in (Outcome.PRUNED, Outcome.FAILED) if count[outcome]]
+    parts += [
+        f"{count[outcome]} {outcome}"
+        for outcome in (Outcome.PRUNED, Outcome.FAILED, Outcome.REPEATED)
+        if count[outcome]
+    ]
     best = best_trials(trials, search.directions)
     if best and len(search.directions) == 1:
         parts.append(f"best {best[0].values[0]:{DIGITS}}")

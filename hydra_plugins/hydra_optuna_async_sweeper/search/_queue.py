@@ -140,7 +140,8 @@ class TrialQueue:
 
     def _counts(self, trial: FrozenTrial) -> bool:
         """Tell whether the trial takes a place of the budget. One that another program runs does when it has ended."""
-        return not self._is_lost_for_now(trial) and (trial.state is not TrialState.RUNNING or is_ours(trial))
+        counts = outcome_of(trial, self.search.max_retries) not in (Outcome.LOST, Outcome.REPEATED)
+        return counts and (trial.state is not TrialState.RUNNING or is_ours(trial))
 
     def _is_lost_for_now(self, trial: FrozenTrial) -> bool:
         return outcome_of(trial, self.search.max_retries) is Outcome.LOST

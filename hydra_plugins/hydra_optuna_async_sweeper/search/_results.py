@@ -239,7 +239,7 @@ def maker_text(spec: "Plain | None") -> str:
     """Write a sampler or a pruner: `TPESampler(seed=1)`, with the arguments that are set."""
     if not spec:
         return ""
-    arguments = [f"{key}={shown(value)}" for key, value in spec.items() if key != "_target_" and value is not None]
+    arguments = [f"{key}={shown(value)}" for key, value in spec.items() if key[0] != "_" and value is not None]
     return f"{str(spec.get('_target_', '')).rpartition('.')[2]}({', '.join(arguments)})"
 
 

@@ -29,6 +29,8 @@ from ..space._overrides import with_overrides
 from ..space._tree import Space, parse_space
 from ..storage._resolve import resolve_storage
 from ..storage._storage import StudyStorage
+from ..worker._choice import settle
+from ..worker._draw import DUPLICATES, RESAMPLE
 from ..worker._gpu import devices_of
 from ..worker._job_config import Composer
 from ..worker._sampler import Plain, is_grid, load_custom_space, make_pruner, try_sampler
@@ -46,7 +48,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REFUSE, WARN = ON_MISMATCH = ("refuse", "warn")
-TPE: Plain = {"_target_": "optuna.samplers.TPESampler"}  # as Optuna, where nothing is said
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class Search:
     # the GPUs that are shared out among the workers: their names, none for those that a worker sees; None to leave it
     devices: tuple[str, ...] | None = None
     on_mismatch: str = REFUSE
+    duplicates: str = RESAMPLE
     shares: bool = True  # goes on with a study of this name, and works beside others: its name was chosen
     fingerprint: Fingerprint = field(default_factory=Fingerprint)
     sweeper: Owner = field(default_factory=Owner.me)  # the process that started the workers: they leave when it is gone
@@ -95,9 +97,8 @@ def prepare_search(
     check_settings(config)
     check_launcher(config)
     check_direction(config, settings.metric)
-    sampler = _maker_of(config, "sampler", settings.sampler) or TPE
-    pruner = _maker_of(config, "pruner", settings.pruner)
     directions, sweep_dir = _names_of(settings.direction), Path(config.hydra.sweep.dir).absolute()
+    sampler, pruner = _makers_of(settings, config, len(directions))
     check_directory("hydra.sweep.dir", sweep_dir, config.hydra.sweep.dir)
     params, given = read_params(config), read_command_line(config, loader)
     space, fixed = _space_of(params, given.values())
@@ -137,7 +138,8 @@ def prepare_search(
         constraints=constraints_of(settings.constraints),
         report=settings.report,
         devices=devices_of(settings.devices),
-        on_mismatch=_checked_on_mismatch(settings.on_mismatch),
+        on_mismatch=_checked("on_mismatch", settings.on_mismatch, ON_MISMATCH),
+        duplicates=_checked("duplicates", settings.duplicates, DUPLICATES),
         shares=not is_timed(config),
         fingerprint=fingerprint_of(config, space, jobs, metrics),
     )
@@ -176,6 +178,11 @@ def _check_branches(
         check_job(job, check)
         jobs.append((overrides, job))
     return jobs
+
+
+def _makers_of(settings: "OptunaAsyncSweeperConf", config: DictConfig, n_objectives: int) -> tuple[Plain, Plain | None]:
+    pruner = _maker_of(config, "pruner", settings.pruner)
+    return settle(_maker_of(config, "sampler", settings.sampler), n_objectives), pruner
 
 
 def _maker_of(config: DictConfig, key: str, spec: object) -> Plain | None:
@@ -217,10 +224,10 @@ def _check_makes(key: str, spec: Plain | None, make: Callable[[], object]) -> No
         raise bad_input(f"hydra.sweeper.{key}", dict(spec or {}), rule, remedy) from error
 
 
-def _checked_on_mismatch(value: object) -> str:
-    if value not in ON_MISMATCH:
-        remedy = suggestion(shown(value), ON_MISMATCH)
-        raise bad_input("hydra.sweeper.on_mismatch", value, "must be refuse or warn", remedy)
+def _checked(key: str, value: object, known: Sequence[str]) -> str:
+    if value not in known:
+        rule = f"must be {', '.join(known[:-1])} or {known[-1]}"
+        raise bad_input(f"hydra.sweeper.{key}", value, rule, suggestion(shown(value), known))
     return str(value)
 
 

@@ -12,6 +12,7 @@ from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.trials import (
     EXHAUSTED,
     MAXIMIZE,
+    REPEATS,
     SWEEPER,
     WORKER,
     Outcome,
@@ -29,6 +30,8 @@ BUDGET, TIMEOUT, TARGET, FAILURES = "n_trials", "timeout", "target", "max_failur
 ALIKE = "max_initial_failures"
 STAGNATION = "max_stagnation_trials"
 SAMPLER = "sampler"  # it has tried every point
+DUPLICATES = "duplicates"  # nothing new is drawn any more
+REPEATS_IN_A_ROW = 30
 # What differs between two trials that fail for one reason.
 OF_ONE_TRIAL = re.compile(r"0x[0-9a-f]+|[-+]?\d[\d.]*(e[-+]?\d+)?", re.IGNORECASE)
 
@@ -49,6 +52,8 @@ def stop_reason(trials: Sequence[FrozenTrial], search: "Search") -> str | None:
         return STAGNATION
     if any(trial.user_attrs.get(EXHAUSTED) == search.sweeper.as_attribute() for trial in trials):
         return SAMPLER
+    if _draws_nothing_new(trials, search):
+        return DUPLICATES
     if search.deadline is not None and time.time() >= search.deadline:
         return TIMEOUT
     return None
@@ -60,6 +65,18 @@ def _fail_alike(counted: Sequence[FrozenTrial], search: "Search", enough: int) -
     if len(of_sweep) < enough or any(outcome_of(t, search.max_retries) is not Outcome.FAILED for t in of_sweep):
         return False
     return len({OF_ONE_TRIAL.sub("#", reason_of(trial)) for trial in of_sweep}) == 1
+
+
+def _draws_nothing_new(trials: Sequence[FrozenTrial], search: "Search") -> bool:
+    """Tell whether the last trials that ended were all repetitions, and this sweep has made enough of them.
+
+    An earlier sweep may have ended for that, in a smaller space; of two at once, each makes some of the last ones.
+    """
+    last = [REPEATS in trial.user_attrs for trial in trials if trial.state.is_finished()][-REPEATS_IN_A_ROW:]
+    if len(last) < REPEATS_IN_A_ROW or not all(last):
+        return False
+    of_sweep = [trial for trial in trials if REPEATS in trial.user_attrs and _sweeper_of(trial) == search.sweeper]
+    return len(of_sweep) >= REPEATS_IN_A_ROW
 
 
 def _sweeper_of(trial: FrozenTrial) -> Owner | None:

@@ -28,9 +28,9 @@ from ._monitor import GRACE, LauncherGuard, Monitor, own_workers
 from ._processes import Processes, settings_of
 from ._progress import Progress
 from ._queue import TrialQueue
-from ._results import report_of, resume_command, write_results
+from ._results import maker_text, report_of, resume_command, write_results
 from ._resume import go_on, open_study
-from ._stop import ALIKE, FAILURES, stop_reason
+from ._stop import ALIKE, DUPLICATES, FAILURES, REPEATS_IN_A_ROW, stop_reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +85,8 @@ class Sweep:
         log.info(f"Storage: {search.storage.shown}")
         samplers = Samplers(search.sampler, {})
         name = "GridSampler" if is_grid(search.sampler) else type(samplers.of_trial(0)).__name__
-        log.info(f"Sampler: {name}{', one for each worker, as it may keep a state' if samplers.has_state else ''}")
+        kept = ", one for each worker, as it may keep a state" if samplers.has_state else ""
+        log.info(f"Sampler: {name}({maker_text(search.sampler).partition('(')[2]}{kept}")
         log.info(f"Directions: {list(search.directions)}")
         return cls(search, Worker(search, config, hydra_context, task_function), TrialQueue(search, storage))
 
@@ -122,7 +123,8 @@ class Sweep:
             self._fail_for_failures(reason)
         if not found:
             raise SystemExit("No trial finished, so there is no best one.")
-        log.info(f"Ended by: {reason}")
+        known = f" (the last {REPEATS_IN_A_ROW} draws were all known: the space has hardly anything new)"
+        log.info(f"Ended by: {reason}{known if reason == DUPLICATES else ''}")
         if not written:
             raise SystemExit(1)  # in words, the report has said it
 

@@ -3,6 +3,7 @@
 With a sampler for each trial, a trial draws the same parameters whichever worker runs it.
 """
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,8 +17,9 @@ import optuna
 from hydra.errors import HydraException
 from hydra.utils import instantiate
 from optuna.distributions import BaseDistribution
+from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, NopPruner
-from optuna.samplers import BaseSampler, QMCSampler
+from optuna.samplers import BaseSampler, QMCSampler, RandomSampler
 from optuna.samplers.nsgaii import BaseCrossover
 from optuna.storages import InMemoryStorage
 from optuna.study import Study, StudyDirection
@@ -47,6 +49,7 @@ SAMPLER_KINDS = (BaseSampler, BaseCrossover)
 PRUNERS = ("optuna.pruners.*",)
 # What Optuna imports only when such a sampler draws, for some after the first ten trials.
 PACKAGES = {"CmaEsSampler": "cmaes", "GPSampler": "torch"}
+SAMPLER_DRAWS = 5  # of a trial, before chance draws for it
 RANDOM = "optuna.samplers.RandomSampler"
 
 
@@ -81,17 +84,23 @@ class Samplers:
         """Whether the sampler, or one inside it, is not Optuna's own."""
         return not self._maker.is_optunas
 
-    def of_trial(self, number: int) -> BaseSampler:
-        """Return the sampler of trial `number`, seeded by (seed, number); without a seed, by chance.
+    def of_trial(self, number: int, attempt: int = 0) -> BaseSampler:
+        """Return the sampler of trial `number`, seeded by (seed, number, attempt); without a seed, by chance.
 
-        A worker's only one is seeded by the first trial that the worker takes.
+        A worker's only one is seeded by the first trial that the worker takes. After `SAMPLER_DRAWS` attempts others
+        are left alone: what they take for the best place is known by then, and chance draws elsewhere.
         """
         if self._kept is not None:
             return self._kept
-        sampler = self._maker.make(_seed_of(self._seed, number), self._sequence)
+        seed = _seed_of(self._seed, number, *([attempt] if attempt else []))
+        if attempt >= SAMPLER_DRAWS and not self.has_state:
+            return RandomSampler(seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)  # Optuna's word on some options, once for each trial
+            sampler = self._maker.make(seed, self._sequence)
         for each in inner_samplers(sampler):
             if isinstance(each, QMCSampler):
-                take_sample(each, self._space, sample_number)
+                take_sample(each, self._space, sample_number if attempt == 0 else no_number)
         if self.has_state:
             self._kept = sampler
         return sampler
@@ -174,10 +183,14 @@ def sample_number(trials: Sequence[FrozenTrial], number: int) -> int | None:
     return sum(FIXED not in other.system_attrs and other.number < trial.number for other in trials)
 
 
-def _seed_of(seed: object, number: int) -> int | None:
+def no_number(trials: Sequence[FrozenTrial], number: int) -> None:
+    """Give out no place of a sequence: the one of trial `number` is known, and draws nothing new."""
+
+
+def _seed_of(seed: object, *numbers: int) -> int | None:
     if not isinstance(seed, int):
         return None
-    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+    return int(np.random.SeedSequence([seed, *numbers]).generate_state(1)[0])
 
 
 def try_sampler(spec: Plain, space: "Space", directions: Sequence[str], pruner: BasePruner) -> None:

@@ -9,7 +9,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.hydra_search.errors import DatabaseGone, one_line
-from hydra_plugins.hydra_search.trials import ERROR, EXHAUSTED
+from hydra_plugins.hydra_search.trials import ERROR, EXHAUSTED, REPEATS, RESERVED, constraints_of
 
 from .._upstream import after_trial, trial_id
 from ..search._constraints import excesses
@@ -90,6 +90,20 @@ class StudyOfTrial(Study):
             left = self.storage.get_trial(self.trial_id).user_attrs
             for name, excess in excesses(constraints, directory, left).items():
                 Trial(self, self.trial_id).set_constraint(name, excess)
+
+    def repeat(self, known: FrozenTrial) -> TrialState:
+        """Close the trial as `known` is, which has the same parameters, with all that its job has left in the study.
+
+        Returns and raises what `close` does.
+        """
+        of_job = {key: value for key, value in known.user_attrs.items() if key not in RESERVED}
+        for key, value in (of_job | {REPEATS: known.number}).items():
+            self.storage.set_trial_user_attr(self.trial_id, key, value)
+        for key, value in constraints_of(known).items():
+            self.storage.set_trial_system_attr(self.trial_id, key, value)
+        for step, reported in known.intermediate_values.items():
+            self.storage.set_trial_intermediate_value(self.trial_id, step, reported)
+        return self.close(known.state, known.values)
 
     def fail(self, reason: str) -> None:
         """Close the trial as failed, with its reason. Raises UpdateFinishedTrialError, as `close` does."""

@@ -13,6 +13,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 from optuna import Trial, TrialPruned
 from optuna.exceptions import UpdateFinishedTrialError
+from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins import hydra_trial
@@ -26,6 +27,7 @@ from hydra_plugins.hydra_search.trials import BEAT, INTERRUPTED, JOB_DIR, direct
 from .._upstream import returned, trial_id
 from ..search._directories import take_directory
 from ..search._progress import brief, values_text
+from ._draw import Drawn, draw, wait_for
 from ._job_config import Composer
 from ._reporter import Reporter
 from ._sampler import Samplers, everywhere, load_custom_space, make_pruner
@@ -84,11 +86,16 @@ class TrialRunner:
         return f"Trial {claimed.number} {end}" if end else ""
 
     def _run(self, claimed: FrozenTrial) -> str:
-        sampler = self.samplers.of_trial(claimed.number)
-        study = StudyOfTrial(self.search, self.queue.storage, sampler, self.pruner, claimed, self.secrets)
+        study = StudyOfTrial(self.search, self.queue.storage, RandomSampler(), self.pruner, claimed, self.secrets)
         task = Task(self.task_function, study, self.search.constraints)
         try:
-            job = self._job(study, task)
+            drawn = self._draw(study, claimed)
+            known = wait_for(study, drawn)
+            drawn.held.release()
+            if known is not None:
+                study.repeat(known)
+                return f"repeats trial {known.number}: {values_text(self.search.metrics, known.values or ())}"
+            job = self._job(drawn, task)
         except (UpdateFinishedTrialError, DatabaseGone):
             raise
         except Exception as error:  # of the sampler, of a point, of the configuration: another worker would meet it too
@@ -115,12 +122,11 @@ class TrialRunner:
             directory = directory_of(trial, self.search.sweep_dir)
             note_violation(directory, violation_of(trial), Attempt(Owner.me(), trial.number))
 
-    def _job(self, study: StudyOfTrial, task: Task) -> JobReturn:
-        trial, suggested = self._suggest(study)
-        chosen = [*suggested, *self._custom_overrides(trial)]
-        log.info(f"\t#{trial.number} : {' '.join(brief(self.secrets.override(line)) for line in chosen)}")
-        overrides = [*suggested, *self.search.fixed, *chosen[len(suggested) :]]
-        job = self.composer.compose(overrides, trial.number)
+    def _job(self, drawn: Drawn, task: Task) -> JobReturn:
+        trial, fixed = drawn.trial, set(self.search.fixed)
+        chosen = [self.secrets.override(line) for line in drawn.overrides if line not in fixed]
+        log.info(f"\t#{trial.number} : {' '.join(map(brief, chosen))}")
+        job = self.composer.compose(drawn.overrides, trial.number)
         try:
             subdir = take_directory(self.search.sweep_dir, job)
         except (OSError, BadInput) as error:
@@ -137,14 +143,16 @@ class TrialRunner:
                 hydra_context=self.hydra_context,
             )
 
-    def _suggest(self, study: StudyOfTrial) -> tuple[Trial, list[str]]:
+    def _draw(self, study: StudyOfTrial, claimed: FrozenTrial) -> Drawn:
         try:
-            trial = Trial(study, study.trial_id)
-            return trial, self.search.space.suggest(trial)
-        except (UpdateFinishedTrialError, DatabaseGone):
+            return draw(study, claimed, self.samplers, self._suggest, self.search.duplicates)
+        except (UpdateFinishedTrialError, DatabaseGone, NoJob):
             raise
         except Exception as error:  # the sampler's code, or a value that the space does not have
             raise NoJob(f"no parameters for it. {type(error).__name__}: {one_line(error)}") from error
+
+    def _suggest(self, trial: Trial) -> list[str]:
+        return [*self.search.space.suggest(trial), *self.search.fixed, *self._custom_overrides(trial)]
 
     def _custom_overrides(self, trial: Trial) -> list[str]:
         """Return an override for each parameter that the user's `custom_search_space` suggests."""

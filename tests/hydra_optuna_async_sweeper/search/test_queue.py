@@ -13,7 +13,7 @@ from hydra_plugins.hydra_optuna_async_sweeper.search._spec import Search
 from hydra_plugins.hydra_optuna_async_sweeper.storage._resolve import database_at
 from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.results import Attempt, reason_of_loss, save_result
-from hydra_plugins.hydra_search.trials import INTERRUPTED
+from hydra_plugins.hydra_search.trials import INTERRUPTED, REPEATS
 from tests.sweeps import made_up_search, queue_of
 
 POINT = {"x": 0.25, "size": 2}
@@ -42,6 +42,14 @@ def test_larger_budget_adds_what_is_missing(search: Search) -> None:
     for _ in range(3):
         claimed(queue_of(search))
     assert queue_of(replace(search, n_trials=5)).fill() == 2
+
+
+def test_repetition_takes_no_place_of_the_budget(search: Search) -> None:
+    queue = queue_of(replace(search, n_trials=1, enqueued=()))
+    trial = claimed(queue)
+    queue.storage.set_trial_user_attr(trial._trial_id, REPEATS, 7)
+    queue.storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, [0.5])
+    assert claimed(queue).number == 1
 
 
 def test_enqueued_trial_comes_first_and_once(search: Search) -> None:

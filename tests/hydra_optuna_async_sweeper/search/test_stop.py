@@ -55,6 +55,20 @@ def test_reason_follows_from_what_is_over(trials: Trials, reason: str | None) ->
     assert stop_reason(trials, SEARCH) == reason
 
 
+def repeated(number: int, sweeper: Owner) -> Trials:
+    attributes = {"repeats": 0, "worker": {"sweeper": sweeper.as_attribute()}}
+    return [create_trial(state=TrialState.COMPLETE, value=1, user_attrs=attributes) for _ in range(number)]
+
+
+def test_search_that_draws_nothing_new_any_more_ends_and_a_resumed_one_draws_first() -> None:
+    old, mine = Owner("boot", 1, 1.0), SEARCH.sweeper
+    assert stop_reason(complete(1, 2, 3) + repeated(29, mine), SEARCH) is None, "it counts for no budget either"
+    assert stop_reason(complete(1, 2, 3) + repeated(30, mine), SEARCH) == "duplicates"
+    assert stop_reason(complete(1, 2) + repeated(30, mine) + complete(3), SEARCH) is None
+    assert stop_reason(complete(1, 2) + repeated(30, old) + repeated(29, mine), SEARCH) is None
+    assert stop_reason(complete(1, 2) + repeated(30, mine) + repeated(1, old), SEARCH) == "duplicates", "two at once"
+
+
 @pytest.mark.parametrize(
     ("direction", "values", "reason"),
     [
