@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 
 MODULES = (
     "hydra", "joblib", "matplotlib.pyplot", "mlflow", "mlflow.tracking", "mlflow.store.tracking.sqlalchemy_store",
-    "optuna", "optuna.samplers", "optuna.storages", "pandas", "plotly.graph_objects", "pyarrow", "skops.io",
+    "optuna", "optuna.samplers", "optuna.storages", "pandas", "plotly.graph_objects", "pyarrow",
     "mlflow.sklearn", "sklearn.datasets",
     "sklearn.ensemble", "sklearn.linear_model", "sklearn.model_selection", "sklearn.svm", "sqlalchemy.dialects.sqlite",
 )  # fmt: skip
