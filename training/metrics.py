@@ -23,7 +23,8 @@ STANDARD_OF_NUMBERS = ("r2", "neg_root_mean_squared_error", "neg_mean_absolute_e
 # of one class against the other, which is 1, or else the second one in order: `yes` of `no` and `yes`
 OF_POSITIVE_CLASS = ("f1", "precision", "recall", "jaccard", "average_precision")
 _OF_NUMBERS = re.compile(r"r2|explained_variance|d2_absolute_error_score|neg_(?!log_loss|brier|negative_).*")
-_OF_CLUSTERS = re.compile(r".*(rand|mutual_info|v_measure|homogeneity|completeness|mallows).*_score")
+# of clusters, or of several targets
+_OF_NEITHER = re.compile(r".*(rand|mutual_info|v_measure|homogeneity|completeness|mallows).*_score|.*_samples")
 
 
 def metric_names(cfg: DictConfig) -> list[str]:
@@ -40,7 +41,7 @@ def check_metrics(names: list[str], pipeline: "Pipeline", target: "pd.Series[Any
     """Refuse, by ValueError, a metric that is unknown, or that fits neither the model nor the target."""
     from sklearn.metrics import get_scorer_names
 
-    known = [name for name in [*get_scorer_names(), *OWN] if not _OF_CLUSTERS.fullmatch(name)]
+    known = [name for name in [*get_scorer_names(), *OWN] if not _OF_NEITHER.fullmatch(name)]
     for name in names or [shown(None)]:
         if name not in known:
             rule = f"must be a scorer of scikit-learn, {' or '.join(OWN)}, or a list of them"
