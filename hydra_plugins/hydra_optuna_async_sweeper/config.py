@@ -9,7 +9,7 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra_plugins.hydra_joblib_launcher.config import JobLibLauncherConf
-from hydra_plugins.hydra_optuna_sweeper.config import OptunaSweeperConf, TPESamplerConfig
+from hydra_plugins.hydra_optuna_sweeper.config import OptunaSweeperConf, SamplerConfig, TPESamplerConfig
 from omegaconf import II, MISSING, DictConfig, OmegaConf
 
 from .worker._gpu import gpu_count
@@ -19,10 +19,10 @@ PROVIDER = "hydra_optuna_async_sweeper"
 OmegaConf.register_resolver("gpu_count", gpu_count, replace=True)
 
 
-def pinned(value: object, *, _root_: DictConfig) -> object:
-    """Return `value`, to which hydra-optuna-sweeper sets an option; null under optuna_async, which decides itself."""
-    ours = OmegaConf.select(_root_, "hydra.sweeper._target_") == OptunaAsyncSweeperConf._target_
-    return None if ours else value
+def pinned(value: object, ours: object = None, *, _root_: DictConfig) -> object:
+    """Return `value`, to which hydra-optuna-sweeper sets an option; `ours` under optuna_async, which decides itself."""
+    sweeper = OmegaConf.select(_root_, "hydra.sweeper._target_")
+    return ours if sweeper == OptunaAsyncSweeperConf._target_ else value
 
 
 OmegaConf.register_resolver("pinned", pinned, replace=True)
@@ -37,6 +37,17 @@ class TPEConf(TPESamplerConfig):
 
     # Let a running trial count as a bad one, so that workers keep apart. null: yes
     constant_liar: bool | None = II("pinned:false")  # type: ignore[assignment]  # null as well
+
+
+AUTO = "auto"
+
+
+@dataclass
+class AutoSamplerConf(SamplerConfig):
+    """A Gaussian process for a few trials of a few numbers, one objective, and torch installed; TPE otherwise."""
+
+    _target_: str = II(f"pinned:optuna.samplers.TPESampler,{AUTO}")
+    seed: int | None = None
 
 
 @dataclass
@@ -219,6 +230,7 @@ for _name in ("optuna_async", "optuna_async_schema"):
     _store("hydra/sweeper", _name, OptunaAsyncSweeperConf)
 _store("hydra/sweeper", "optuna_schema", OptunaSweeperConf)
 # Since 4.0 Optuna's TPE is the multi-objective one too; upstream's entry only raises.
+_store("hydra/sweeper/sampler", "auto", AutoSamplerConf)
 for _name in ("tpe", "motpe"):
     _store("hydra/sweeper/sampler", _name, TPEConf)
 _store("hydra/launcher", "joblib_schema", JobLibLauncherConf)

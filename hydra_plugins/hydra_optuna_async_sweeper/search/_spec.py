@@ -98,13 +98,12 @@ def prepare_search(
     check_launcher(config)
     check_direction(config, settings.metric)
     directions, sweep_dir = _names_of(settings.direction), Path(config.hydra.sweep.dir).absolute()
-    sampler, pruner = _makers_of(settings, config, len(directions))
     check_directory("hydra.sweep.dir", sweep_dir, config.hydra.sweep.dir)
     params, given = read_params(config), read_command_line(config, loader)
     space, fixed = _space_of(params, given.values())
     if not space.parameters and not settings.custom_search_space:
         raise nothing_to_vary(params)
-    _check_makers(sampler, pruner, space, directions)
+    sampler, pruner = _makers_of(settings, config, space, directions)
     load_custom_space(settings.custom_search_space)
     composer = Composer(loader, config)
     jobs = _check_branches(config, loader, space, fixed, check, composer)
@@ -180,9 +179,16 @@ def _check_branches(
     return jobs
 
 
-def _makers_of(settings: "OptunaAsyncSweeperConf", config: DictConfig, n_objectives: int) -> tuple[Plain, Plain | None]:
+def _makers_of(
+    settings: "OptunaAsyncSweeperConf", config: DictConfig, space: Space, directions: Sequence[str]
+) -> tuple[Plain, Plain | None]:
+    """Return the settings of sampler and pruner, both checked."""
+    sampler = _maker_of(config, "sampler", settings.sampler)
     pruner = _maker_of(config, "pruner", settings.pruner)
-    return settle(_maker_of(config, "sampler", settings.sampler), n_objectives), pruner
+    known = None if settings.custom_search_space else space
+    sampler = settle(sampler, known, len(directions), settings.n_trials)
+    _check_makers(sampler, pruner, space, directions)
+    return sampler, pruner
 
 
 def _maker_of(config: DictConfig, key: str, spec: object) -> Plain | None:
