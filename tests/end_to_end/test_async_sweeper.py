@@ -154,6 +154,7 @@ INTERRUPTIONS = [
 
 @pytest.mark.parametrize(("sent", "send", "code", "workers"), INTERRUPTIONS)
 def test_interrupted_search_is_completed_by_the_command_that_it_prints(
+    run_app: RunApp,
     start_app: StartApp,
     tmp_path: Path,
     sweep: Path,
@@ -180,9 +181,11 @@ def test_interrupted_search_is_completed_by_the_command_that_it_prints(
 
     gate.touch()
     (command,) = re.findall(r"To go on: (.+)", output)
-    done = subprocess.run(
-        shlex.split(command), cwd=tmp_path, env=environment(), text=True, capture_output=True, timeout=120
-    )
+    argv = shlex.split(command)
+    if workers == 1:
+        done = subprocess.run(argv, cwd=tmp_path, env=environment(), text=True, capture_output=True, timeout=120)
+    else:
+        done = run_app("tracked.py", *argv[2:])
     assert done.returncode == 0, done.stderr
     trials = trials_of(sweep)
     assert Counter(trial.state for trial in trials) == {TrialState.COMPLETE: 4, TrialState.FAIL: workers}

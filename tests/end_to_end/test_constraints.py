@@ -18,12 +18,12 @@ BOUND = "hydra.sweeper.constraints={cost: '<= 0.5'}"
 JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweeper.n_jobs=2")
 
 
-@pytest.mark.parametrize("workers", [(), JOBLIB], ids=["one", "two"])
+@pytest.mark.parametrize(("totals", "workers"), [((4, 6), ()), ((6,), JOBLIB)], ids=["resumed", "two workers"])
 def test_best_is_the_best_of_those_that_keep_the_constraints_everywhere_also_after_a_resume(
-    run_app: RunApp, tmp_path: Path, workers: tuple[str, ...]
+    run_app: RunApp, tmp_path: Path, totals: tuple[int, ...], workers: tuple[str, ...]
 ) -> None:
     sweep = tmp_path / "multirun/search"
-    for n_trials in (4, 6):
+    for n_trials in totals:
         done = run_app("tracked.py", *SEARCH, BOUND, f"hydra.sweeper.n_trials={n_trials}", *workers)
         assert done.returncode == 0, done.stdout + done.stderr
     trials = finished(trials_of(sweep))
