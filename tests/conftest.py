@@ -125,7 +125,7 @@ class MLflowServer:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        wait_for(self.answers, 60, "the mlflow server to answer")
+        wait_for(self.answers, 180, "the mlflow server to answer")
 
     def answers(self) -> bool:
         try:
