@@ -19,9 +19,9 @@ from omegaconf import DictConfig, OmegaConf
 from hydra_plugins.hydra_search.errors import bad_input, one_line
 from hydra_plugins.hydra_search.targets import make, public_class, walk
 from hydra_plugins.hydra_trial import muted, report, set_user_attr, trial_number
-from training.data import Data, check_columns, check_target, describe, hold_out
-from training.metrics import check_metrics, is_list, mean_metrics, metric_names, score
-from training.results import predict, save_model, warning_of, write_json, write_results
+from hydra_plugins.sklearn_training.data import Data, check_columns, check_target, describe, hold_out
+from hydra_plugins.sklearn_training.metrics import check_metrics, is_list, mean_metrics, metric_names, score
+from hydra_plugins.sklearn_training.results import predict, save_model, warning_of, write_json, write_results
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -32,8 +32,8 @@ log = logging.getLogger(__name__)
 # "my_package.MyModel", or "my_package.*" for all that the package defines. Of scikit-learn also what METHODS asks for.
 EXECUTION_WHITELIST = {
     "dataset": [
-        "training.data.load_csv",
-        "training.data.load_parquet",
+        "hydra_plugins.sklearn_training.data.load_csv",
+        "hydra_plugins.sklearn_training.data.load_parquet",
         "sklearn.datasets.load_breast_cancer",
         "sklearn.datasets.load_diabetes",
         "sklearn.datasets.load_digits",

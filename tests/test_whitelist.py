@@ -20,6 +20,7 @@ BUNDLED = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 GROUPS = ("dataset", "splitter", "preprocessor", "model")
 RUNS_CODE = "sklearn.utils._testing.assert_run_python_script_without_output"
 FOREST = "sklearn.ensemble.RandomForestClassifier"
+LOAD_CSV = "hydra_plugins.sklearn_training.data.load_csv"
 
 
 def build(group: str, content: object) -> Any:
@@ -47,9 +48,9 @@ def test_what_is_no_public_class_of_the_groups_kind_is_refused_and_not_called(gr
 @pytest.mark.parametrize(
     ("group", "name"),
     [("model", "sklearn.model_selection.KFold"), ("model", "sklearn.preprocessing.StandardScaler"),
-     ("model", "sklearn.datasets.load_iris"), ("model", "training.data.load_csv"), ("splitter", FOREST),
+     ("model", "sklearn.datasets.load_iris"), ("model", LOAD_CSV), ("splitter", FOREST),
      ("preprocessor", FOREST), ("dataset", FOREST), ("preprocessor", "sklearn.compose.make_column_selector"),
-     ("dataset", "sklearn.datasets.load_sample_images"), ("splitter", "training.data.load_csv")],
+     ("dataset", "sklearn.datasets.load_sample_images"), ("splitter", LOAD_CSV)],
 )  # fmt: skip
 def test_what_another_group_may_call_is_refused(group: str, name: str) -> None:
     with pytest.raises(ValueError, match="not whitelisted"):

@@ -11,8 +11,8 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import KFold, cross_val_score, train_test_split
 
+from hydra_plugins.sklearn_training.data import Data, hold_out
 from tests.conftest import RunApp
-from training.data import Data, hold_out
 
 OFF = "mlflow=off"
 HERE = "hydra.run.dir=out"

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hydra_plugins.hydra_search.files import EXAMPLE, METRICS, MODEL
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
@@ -38,7 +40,7 @@ def warning_of(predicted: "pd.DataFrame") -> str:
 
 def write_results(output_dir: Path, metrics: dict[str, float], predicted: "pd.DataFrame") -> None:
     """Write metrics.json, predictions.csv and the plots."""
-    write_json(output_dir / "metrics.json", metrics)
+    write_json(output_dir / METRICS, metrics)
     predicted.to_csv(output_dir / "predictions.csv", index=False)
     if "residual" in predicted:
         draw_residuals(predicted).savefig(output_dir / "residuals.png")
@@ -96,5 +98,5 @@ def save_model(output_dir: Path, pipeline: "Pipeline", features: "pd.DataFrame")
     """Write the fitted pipeline to model.joblib, and the rows that show what it takes to input_example.parquet."""
     import joblib
 
-    joblib.dump(pipeline, output_dir / "model.joblib")
-    features.head().to_parquet(output_dir / "input_example.parquet")
+    joblib.dump(pipeline, output_dir / MODEL)
+    features.head().to_parquet(output_dir / EXAMPLE)

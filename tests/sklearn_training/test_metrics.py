@@ -8,8 +8,8 @@ from sklearn.metrics import average_precision_score, f1_score, get_scorer, get_s
 from sklearn.pipeline import Pipeline
 
 from hydra_plugins.hydra_search.metrics import direction_of, known_direction
-from training.data import Data
-from training.metrics import check_metrics, score
+from hydra_plugins.sklearn_training.data import Data
+from hydra_plugins.sklearn_training.metrics import check_metrics, score
 
 from .conftest import Refusal
 

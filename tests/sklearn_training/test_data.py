@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
 
-from training.data import Data, hold_out, say, tidy
+from hydra_plugins.sklearn_training.data import Data, hold_out, say, tidy
 
 from .conftest import Refusal
 

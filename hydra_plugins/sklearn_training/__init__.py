@@ -1,0 +1,1 @@
+"""One run of a scikit-learn model: its data, its metrics, its files."""
