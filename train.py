@@ -42,7 +42,7 @@ EXECUTION_WHITELIST = {
     ],
     "splitter": [],
     "preprocessor": [],
-    "model": [],
+    "model": ["lightgbm.LGBMClassifier", "lightgbm.LGBMRegressor", "xgboost.XGBClassifier", "xgboost.XGBRegressor"],
     "hydra": [
         "train.check",
         "hydra_plugins.hydra_mlflow_callback.mlflow_callback.MLflowCallback",
