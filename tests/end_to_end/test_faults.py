@@ -123,7 +123,7 @@ def test_server_that_stays_away_costs_no_trial_and_the_records_can_be_delivered(
     assert process.returncode == 1, output
     assert "Traceback" not in output
     assert re.search("Best (value|trial)", output), "the search itself must go on to its end"
-    assert f"python -m hydra_plugins.hydra_mlflow_callback {sweep}" in output
+    assert f"{sys.executable} -m hydra_plugins.hydra_mlflow_callback {sweep}" in output
 
     mlflow_server.start()
     deliver = [sys.executable, "-m", "hydra_plugins.hydra_mlflow_callback", str(sweep)]
