@@ -85,7 +85,8 @@ def test_sampler_with_a_state_is_kept_by_each_worker_with_a_seed_of_its_own(
     run_app: RunApp, sweep: Path, workers: int
 ) -> None:
     launcher = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={workers}", f"hydra.sweeper.n_jobs={workers}"]
-    done = run_app("sampled.py", *SEARCH, *sampler("counting"), *launcher)
+    again = "hydra.sweeper.duplicates=run"  # each worker counts from 0
+    done = run_app("sampled.py", *SEARCH, *sampler("counting"), *launcher, again)
     assert done.returncode == 0, done.stderr
     assert "Sampler: Counting(seed=1), one for each worker, as it may keep a state" in done.stdout
     by_worker: dict[tuple[int, int], list[float]] = {}
