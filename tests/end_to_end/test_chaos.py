@@ -1,6 +1,7 @@
 """Processes of a search are killed at random moments, and the search is started again: nothing is lost, nothing twice.
 
 CHAOS_SEED=7 pytest tests/end_to_end/test_chaos.py      repeats the choices of a run that printed 7
+CHAOS_KILLS=100 pytest tests/end_to_end/test_chaos.py   kills as often, over as many more trials
 """
 
 import json
@@ -22,10 +23,11 @@ from tests.studies import finished, trials_of
 if TYPE_CHECKING:
     import subprocess
 
-TRIALS, KILLS, WORKERS, SECONDS = 40, 10, 3, 240
+KILLS = int(os.environ.get("CHAOS_KILLS", "10"))
+TRIALS, WORKERS, SECONDS = 4 * KILLS, 3, 24 * KILLS
 SEARCH = (
     "--multirun", "--config-name=asynchronous", "hydra/launcher=joblib", f"hydra.launcher.n_jobs={WORKERS}",
-    f"hydra.sweeper.n_jobs={WORKERS}", f"hydra.sweeper.n_trials={TRIALS}", "hydra.sweeper.max_retries=100",
+    f"hydra.sweeper.n_jobs={WORKERS}", f"hydra.sweeper.n_trials={TRIALS}", "hydra.sweeper.max_retries=1000",
     "seconds=interval(0.1, 0.9)",
 )  # fmt: skip
 
@@ -91,7 +93,7 @@ class Chaos:
 
 
 @pytest.mark.slow
-def test_search_whose_processes_are_killed_ten_times_ends_complete_and_consistent(
+def test_search_whose_processes_are_killed_again_and_again_ends_complete_and_consistent(
     start_app: StartApp, tmp_path: Path
 ) -> None:
     seed = int(os.environ.get("CHAOS_SEED", random.randrange(10_000)))
