@@ -75,14 +75,14 @@ class Chromium:
         self.driver.quit()
 
 
-@pytest.fixture
-def chromium(tmp_path: Path) -> Iterator[Chromium]:
-    """A fresh browser; where there is none the test is skipped, but not where everything must be tested."""
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """A browser; where there is none the test is skipped, but not where everything must be tested."""
     if not (BROWSER and DRIVER):
         reason = "needs Debian's packages chromium and chromium-driver"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-    window = Chromium(tmp_path / "profile")
+    window = Chromium(tmp_path_factory.mktemp("browser") / "profile")
     yield window
     window.close()
