@@ -179,7 +179,8 @@ def test_ended_from_outside(
     send(search.pid, sent)
     output = search.communicate(timeout=30)[0]
     assert search.returncode == code
-    assert output.splitlines()[-1] in ("The search was interrupted.", "The search was terminated.")
+    said = [line for line in output.splitlines() if "resource_tracker" not in line]  # of joblib's pool, at its own end
+    assert said[-1] in ("The search was interrupted.", "The search was terminated.")
     assert "Traceback" not in output
     wait_for(lambda: not running_in_group(search.pid), 10, "the workers to be gone")
 
