@@ -378,6 +378,7 @@ def test_trial_of_a_killed_worker_is_put_back(run_app: RunApp, tmp_path: Path, s
     }
 
 
+@pytest.mark.slow
 def test_custom_search_space_that_raises_fails_the_trial_in_one_line(run_app: RunApp, sweep: Path) -> None:
     done = run_app("tracked.py", *PLAIN, "hydra.sweeper.custom_search_space=tracked.broken_space", n_trials(2))
     assert done.returncode == 1 and "Traceback" not in done.stdout + done.stderr

@@ -46,6 +46,7 @@ def test_pattern_that_tells_jobs_apart_serves_every_sweeper(run_app: RunApp, tmp
     assert Recorded(tmp_path).statuses() == {f"trial-{i}": "FINISHED" for i in range(4)}
 
 
+@pytest.mark.slow
 def test_trials_of_one_point_that_name_their_directory_by_it_are_kept_apart(run_app: RunApp, tmp_path: Path) -> None:
     sweep = tmp_path / "multirun/search"
     arguments = ["hydra.sweep.subdir=at_${x}", TWO_POINTS, "hydra.sweeper.enqueue=[{x: 0.25}, {x: 0.25}, {x: 0.5}]"]

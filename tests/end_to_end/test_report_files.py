@@ -75,6 +75,7 @@ def test_interrupted_search_leaves_a_report_that_says_so(start_app: StartApp, tm
     assert not (tmp_path / "multirun/search/best.txt").exists()
 
 
+@pytest.mark.slow
 def test_report_names_the_options_that_are_fixed_and_not_those_that_are_varied(run_app: RunApp, tmp_path: Path) -> None:
     done = run_app(*SEARCH, "mlflow=off", "n_trials=1")  # its space varies the preprocessor
     assert done.returncode == 0, done.stderr
@@ -85,6 +86,7 @@ def test_report_names_the_options_that_are_fixed_and_not_those_that_are_varied(r
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_report_finds_jobs_in_directories_that_are_not_called_by_their_number(run_app: RunApp, tmp_path: Path) -> None:
     named = ("hydra.sweep.subdir=job-${hydra.job.num}", "hydra.sweeper.report=true", "hydra.sweeper.n_trials=2")
     done = run_app("tracked.py", "--multirun", "--config-name=asynchronous", *named)

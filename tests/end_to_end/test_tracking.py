@@ -68,6 +68,7 @@ def test_every_job_is_a_nested_run_of_its_number(run_app: RunApp, tmp_path: Path
     assert f"mlflow ui --backend-store-uri sqlite:///{tmp_path}/mlflow.db" in done.stdout, "from any folder"
 
 
+@pytest.mark.slow
 def test_what_a_command_fixed_is_not_taken_for_searched_nor_after_a_resume_without_it(
     run_app: RunApp, tmp_path: Path
 ) -> None:
@@ -86,6 +87,7 @@ def test_what_a_command_fixed_is_not_taken_for_searched_nor_after_a_resume_witho
     assert {key for key in recorded.parent.data.params if key.startswith("best_")} == {"best_x"}
 
 
+@pytest.mark.slow
 def test_single_run_is_a_plain_run_with_its_files(run_app: RunApp, tmp_path: Path) -> None:
     done = run_app("tracked.py", "x=0.25", f"long_text={'y' * 9000}", "use_mlflow=true")
     assert done.returncode == 0, done.stderr

@@ -141,6 +141,7 @@ def test_regression_has_the_metrics_and_plots_of_numbers_and_is_tested_on_rows_h
     assert json.loads((tmp_path / "out/dataset.json").read_text())["n_held_out"] == 89
 
 
+@pytest.mark.slow
 def test_search_never_sees_the_rows_held_out_and_its_best_is_tested_on_them(run_app: RunApp, tmp_path: Path) -> None:
     small = ("train.py", "--multirun", "dataset=iris", "model=logistic_regression", "n_trials=2", "study_name=apart")
     refused = run_app(*small, OFF, "test_size=0.2", "test=true")
@@ -163,6 +164,7 @@ def iris() -> tuple[pd.DataFrame, pd.Series]:
     return load_iris(return_X_y=True, as_frame=True)
 
 
+@pytest.mark.slow
 def test_own_table_with_groups_dates_and_ids_is_split_by_its_groups(run_app: RunApp, tmp_path: Path) -> None:
     features, target = iris()
     table = features.assign(kind=target.map(str), plot=target.index % 10, id=[f"iris {i}" for i in target.index])

@@ -16,7 +16,8 @@ DEEDS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("chdir", ["false", pytest.param("true", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("chdir", ["false", "true"])
 def test_what_a_job_does_costs_its_own_trial_at_most(run_app: RunApp, tmp_path: Path, chdir: str) -> None:
     done = run_app("unruly.py", "--multirun", f"deeds={[*DEEDS]}", f"hydra.job.chdir={chdir}")
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stdout + done.stderr

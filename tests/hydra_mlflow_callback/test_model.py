@@ -36,6 +36,7 @@ def test_requirements_name_what_the_pickle_holds_with_versions() -> None:
     assert "numpy" in names(requirements) and "pandas" not in names(requirements)
 
 
+@pytest.mark.slow
 def test_model_that_skops_does_not_know_is_a_pickle_only_where_allowed(caplog: pytest.LogCaptureFixture) -> None:
     assert how_to_write(Unwritable(), allow_pickle=True) == {"serialization_format": "cloudpickle"}
     assert how_to_write(Unwritable(), allow_pickle=False) is None
