@@ -79,15 +79,11 @@ class PreloadedApp:
     def wait(self, timeout: float | None = None) -> int:
         """Wait for its end. Raises TimeoutExpired."""
         end = time.monotonic() + (timeout or float("inf"))
-        while self.poll() is None:
+        while (status := self.poll()) is None:
             if time.monotonic() > end:
                 raise subprocess.TimeoutExpired(self.args, timeout or 0, "\n".join(self.read()))
             time.sleep(0.02)
-        return self.wait_status()
-
-    def wait_status(self) -> int:
-        """Return the status of one that has ended."""
-        return self.returncode if self.returncode is not None else self.wait()
+        return status
 
     def read(self) -> list[str]:
         """Return what it has printed so far; errors apart if they have a file of their own."""

@@ -1,7 +1,6 @@
 """Points that another trial has: drawn again, given the known end, or run, as the user wants."""
 
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +23,7 @@ SIZE = 16
 TPE = {"_target_": "optuna.samplers.TPESampler", "seed": 3, "n_startup_trials": 2}
 QMC = {"_target_": "optuna.samplers.QMCSampler", "seed": 3, "warn_independent_sampling": False}
 
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+pytestmark = pytest.mark.filterwarnings("ignore")  # Optuna says which of its arguments are experimental
 
 
 class Search:

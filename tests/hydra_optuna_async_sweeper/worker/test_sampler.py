@@ -1,8 +1,7 @@
 """The sampler of each trial: its seeds, its place in a sequence, and what is refused before the first trial."""
 
 import sys
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -28,11 +27,7 @@ def target(name: str, **settings: object) -> dict[str, object]:
     return {"_target_": f"optuna.samplers.{name}", **settings}
 
 
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+pytestmark = pytest.mark.filterwarnings("ignore")  # Optuna says which of its arguments are experimental
 
 
 class Search:
