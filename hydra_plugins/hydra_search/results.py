@@ -70,9 +70,10 @@ def _finite(value: object, returned: object) -> float:
     return number
 
 
-def save_result(directory: Path, values: Sequence[float], attempt: Attempt) -> None:
-    """Keep the objective values, shape (n_objectives,), in the job's output directory."""
-    write_aside(directory / RESULT, json.dumps({"values": list(values), **attempt.as_json()}))
+def save_result(directory: Path, values: Sequence[float], attempt: Attempt, violation: float = 0.0) -> None:
+    """Keep the objective values, shape (n_objectives,), in the job's output directory; see `note_violation` too."""
+    broken = {"violation": violation} if violation else {}
+    write_aside(directory / RESULT, json.dumps({"values": list(values), **attempt.as_json(), **broken}))
 
 
 def load_result(directory: Path, attempt: Attempt) -> list[float] | None:

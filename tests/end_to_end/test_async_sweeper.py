@@ -19,25 +19,9 @@ from hydra_plugins.hydra_optuna_async_sweeper.storage._journal import Journal
 from tests.conftest import RunApp, StartApp, environment, wait_for
 from tests.recorded import Recorded
 from tests.studies import finished, running, states, trials_of
+from tests.tracked import PLAIN, SEARCH, joblib, n_trials, wait_for_jobs
 
-SEARCH = ("--multirun", "--config-name=asynchronous")
-NO_MLFLOW = "hydra.callbacks.mlflow.enabled=false"
-PLAIN = (*SEARCH, NO_MLFLOW)
 slow = pytest.mark.slow
-
-
-def n_trials(number: int) -> str:
-    return f"hydra.sweeper.n_trials={number}"
-
-
-def joblib(workers: int) -> list[str]:
-    return ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={workers}", f"hydra.sweeper.n_jobs={workers}"]
-
-
-@pytest.fixture
-def sweep(tmp_path: Path) -> Path:
-    """The directory of the search that the tests start."""
-    return tmp_path / "multirun/search"
 
 
 def overrides(sweep: Path, number: int) -> set[str]:
@@ -86,7 +70,7 @@ def test_two_searches_on_one_study_at_once_share_the_work_and_each_ends_when_it_
     where, gate = url if arguments else sweep, tmp_path / "gate"
     rest = ("seconds=0.3", f"wait_for={gate}", *arguments)
     searches = [start_app("tracked.py", *SEARCH, n_trials(n), *rest) for n in (4, 12)]
-    wait_for(lambda: len(list(sweep.glob("*/waiting"))) == 2, 120, "a job of each")
+    wait_for_jobs(sweep, 2, 120)
     gate.touch()
     wait_for(lambda: len(finished(trials_of(where))) >= 4, 120, "what the smaller one has asked for")
     gate.unlink()
@@ -166,8 +150,7 @@ def test_interrupted_search_is_completed_by_the_command_that_it_prints(
     gate = tmp_path / "gate"
     arguments = [*SEARCH, f"wait_for={gate}", *(joblib(workers) if workers > 1 else [])]
     search = start_app("tracked.py", *arguments)
-    wait_for(lambda: len(list(sweep.glob("*/waiting"))) == workers, 60, "the first jobs")
-    begun = sorted(int(path.parent.name) for path in sweep.glob("*/waiting"))
+    begun = wait_for_jobs(sweep, workers)
     send(search.pid, sent)
     output = search.communicate(timeout=30)[0]
     assert search.returncode == code, output
@@ -201,7 +184,7 @@ def test_worker_that_is_told_to_end_puts_its_trial_back_and_the_search_goes_on(
 ) -> None:
     gate = tmp_path / "gate"
     search = start_app("tracked.py", *SEARCH, f"wait_for={gate}", *joblib(2))
-    wait_for(lambda: len(list(sweep.glob("*/waiting"))) == 2, 60, "the first jobs")
+    wait_for_jobs(sweep, 2)
     os.kill(running(trials_of(sweep))[0].user_attrs["worker"]["pid"], signal.SIGTERM)
     wait_for(lambda: any("lost" in trial.user_attrs for trial in trials_of(sweep)), 20, "the trial to be put back")
     gate.touch()
@@ -475,7 +458,7 @@ def test_worker_whose_search_is_killed_finishes_its_trial_and_leaves(
 ) -> None:
     gate = tmp_path / "gate"
     search = start_app("tracked.py", *PLAIN, f"wait_for={gate}", n_trials(20), *joblib(2))
-    wait_for(lambda: len(list(sweep.glob("*/waiting"))) == 2, 60, "the first jobs")
+    wait_for_jobs(sweep, 2)
     workers = psutil.Process(search.pid).children(recursive=True)
     assert len(workers) >= 2
     os.kill(search.pid, signal.SIGKILL)

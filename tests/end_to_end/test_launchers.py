@@ -11,9 +11,10 @@ import pytest
 from omegaconf import OmegaConf
 from optuna.trial import TrialState
 
-from tests.conftest import ROOT, RunApp, StartApp, wait_for
+from tests.conftest import ROOT, RunApp, StartApp
 from tests.recorded import Recorded
 from tests.studies import finished, running, states, trials_of
+from tests.tracked import wait_for_jobs
 
 SLURM_LOCAL = OmegaConf.load(ROOT / "conf/hydra/launcher/slurm_local.yaml")
 SEARCH = (
@@ -27,11 +28,6 @@ pytestmark = pytest.mark.slow
 def submitit() -> None:
     if os.environ.get("CI") != "true":
         pytest.importorskip("submitit", reason="pip install 'hydra-submitit-launcher>=1.4.0rc3,<1.5'")
-
-
-@pytest.fixture
-def sweep(tmp_path: Path) -> Path:
-    return tmp_path / "multirun/search"
 
 
 def test_search_on_submitit_runs_each_trial_once(run_app: RunApp, tmp_path: Path, sweep: Path) -> None:
@@ -55,7 +51,7 @@ def test_trial_of_a_killed_submitit_worker_is_put_back(start_app: StartApp, tmp_
     gate = tmp_path / "gate"
     no_mlflow = "hydra.callbacks.mlflow.enabled=false"
     search = start_app("tracked.py", *SEARCH, no_mlflow, "hydra.sweeper.n_trials=6", f"wait_for={gate}")
-    wait_for(lambda: len(list(sweep.glob("*/waiting"))) == 2, 60, "the first two jobs")
+    wait_for_jobs(sweep, 2)
     victim = running(trials_of(sweep))[1]
     os.kill(victim.user_attrs["worker"]["pid"], signal.SIGKILL)
     time.sleep(0.1)

@@ -12,12 +12,10 @@ from optuna.trial import TrialState
 from tests.conftest import StartApp, command, environment, wait_for
 from tests.recorded import Recorded
 from tests.studies import states, trials_of
+from tests.tracked import NO_MLFLOW, SEARCH, joblib
 
 pytestmark = pytest.mark.slow
 
-SEARCH = ("--multirun", "--config-name=asynchronous")
-NO_MLFLOW = "hydra.callbacks.mlflow.enabled=false"
-WORKERS = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweeper.n_jobs=2")
 CONTAINER = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
 
 
@@ -32,7 +30,7 @@ def in_container(folder: Path, *arguments: str, env: dict[str, str] | None = Non
 
 
 def test_two_containers_with_one_host_name_share_a_search_and_run_each_trial_once(tmp_path: Path) -> None:
-    arguments = ("hydra.sweeper.n_trials=12", "seconds=0.5", *WORKERS)
+    arguments = ("hydra.sweeper.n_trials=12", "seconds=0.5", *joblib(2))
     searches = [in_container(tmp_path, *arguments) for _ in range(2)]
     outputs = [search.communicate(timeout=120)[0] for search in searches]
     assert [search.returncode for search in searches] == [0, 0], "\n".join(outputs)

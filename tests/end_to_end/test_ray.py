@@ -15,6 +15,7 @@ from tests.conftest import ROOT, RunApp, StartApp, wait_for
 from tests.ray_cluster import RayCluster, is_installed, settings
 from tests.recorded import Recorded
 from tests.studies import finished, running, states, trials_of
+from tests.tracked import SEARCH, wait_for_jobs
 
 pytestmark = pytest.mark.slow
 
@@ -33,9 +34,6 @@ def launcher(**init: object) -> list[str]:
     ]  # fmt: skip
 
 
-SEARCH = ("--multirun", "--config-name=asynchronous")
-
-
 @pytest.fixture(autouse=True)
 def ray() -> None:
     if not is_installed():
@@ -51,11 +49,6 @@ def cluster() -> Iterator[RayCluster]:
         yield started
     finally:
         started.stop()
-
-
-@pytest.fixture
-def sweep(tmp_path: Path) -> Path:
-    return tmp_path / "multirun/search"
 
 
 def test_search_on_ray_runs_each_trial_once(run_app: RunApp, tmp_path: Path, sweep: Path) -> None:
@@ -85,7 +78,7 @@ def test_trial_of_a_terminated_ray_worker_is_put_back(start_app: StartApp, tmp_p
     gate = tmp_path / "gate"
     arguments = [*SEARCH, *launcher(), "hydra.sweeper.n_trials=6", f"wait_for={gate}"]
     search = start_app("tracked.py", *arguments, "hydra.callbacks.mlflow.enabled=false", env=settings())
-    wait_for(lambda: len(list(sweep.glob("*/waiting"))) == 2, 60, "the first two jobs")
+    wait_for_jobs(sweep, 2)
     victim = running(trials_of(sweep))[1]
     os.kill(victim.user_attrs["worker"]["pid"], signal.SIGTERM)
     wait_for(lambda: "lost" in trials_of(sweep)[victim.number].user_attrs, 30, "the trial to be put back")
@@ -121,7 +114,7 @@ def test_search_survives_the_death_of_a_node(
     on_cluster = launcher(address=cluster.address, num_cpus=None, object_store_memory=None)
     arguments = [*SEARCH, *on_cluster, "hydra.sweeper.n_trials=8", f"wait_for={gate}"]
     search = start_app("tracked.py", *arguments, env=settings())
-    wait_for(lambda: len(list(sweep.glob("*/waiting"))) == 2, 60, "the first two jobs")
+    wait_for_jobs(sweep, 2)
     on_second = {process.pid for process in cluster.processes(1)}
     (victim,) = [trial for trial in running(trials_of(sweep)) if trial.user_attrs["worker"]["pid"] in on_second]
     cluster.kill(1)

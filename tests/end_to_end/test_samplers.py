@@ -21,11 +21,6 @@ def sampler(name: str, **settings: object) -> list[str]:
     ]
 
 
-@pytest.fixture
-def sweep(tmp_path: Path) -> Path:
-    return tmp_path / "multirun/search"
-
-
 @pytest.mark.parametrize(
     ("where", "reason"),
     [

@@ -10,11 +10,11 @@ from tests.conftest import MLflowServer, StartApp, wait_for
 from tests.postgresql import PostgreSQLServer
 from tests.recorded import Recorded
 from tests.studies import finished, states, trials_of
+from tests.tracked import joblib
 
 pytestmark = pytest.mark.slow
 
 SEARCH = ("--multirun", "--config-name=asynchronous", "hydra.sweeper.n_trials=40", "seconds=2", "steps=2")
-JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweeper.n_jobs=2")
 
 
 def test_search_survives_the_restart_of_both_servers(
@@ -25,7 +25,7 @@ def test_search_survives_the_restart_of_both_servers(
     mlflow.start()
     try:
         where = (f"hydra.sweeper.storage={study}", f"hydra.callbacks.mlflow.tracking_uri={mlflow.uri}")
-        search = start_app("tracked.py", *SEARCH, *JOBLIB, *where)
+        search = start_app("tracked.py", *SEARCH, *joblib(2), *where)
         wait_for(lambda: len(finished(trials_of(study))) >= 4, 60, "the first trials")
         mlflow.kill()
         postgresql.shut_down()

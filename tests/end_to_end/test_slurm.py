@@ -14,6 +14,7 @@ from tests.conftest import ROOT, RunApp, StartApp, wait_for
 from tests.recorded import Recorded
 from tests.slurm import SlurmCluster, why_not
 from tests.studies import finished, running, states, trials_of
+from tests.tracked import wait_for_jobs
 
 pytestmark = pytest.mark.slow
 
@@ -38,11 +39,6 @@ def slurm() -> Iterator[SlurmCluster]:
         yield started
     finally:
         started.stop()
-
-
-@pytest.fixture
-def sweep(tmp_path: Path) -> Path:
-    return tmp_path / "multirun/search"
 
 
 def jobs(n: int) -> str:
@@ -72,7 +68,7 @@ def test_trial_of_a_killed_slurm_worker_is_put_back(
     gate = tmp_path / "gate"
     arguments = [*PLAIN, jobs(2), "hydra.sweeper.n_trials=6", f"wait_for={gate}"]
     search = start_app("tracked.py", *arguments, env=slurm.settings)
-    wait_for(lambda: len(list(sweep.glob("*/waiting"))) == 2, 60, "the first two jobs")
+    wait_for_jobs(sweep, 2)
     victim = running(trials_of(sweep))[1]
     os.kill(victim.user_attrs["worker"]["pid"], signal.SIGKILL)
     gate.touch()
@@ -108,7 +104,7 @@ def test_worker_that_is_told_to_end_puts_its_trial_back(
     gate = tmp_path / "gate"
     arguments = [*PLAIN, jobs(2), "hydra.sweeper.n_trials=6", f"wait_for={gate}"]
     search = start_app("tracked.py", *arguments, env=slurm.settings)
-    wait_for(lambda: len(list(sweep.glob("*/waiting"))) == 2, 60, "the first two jobs")
+    wait_for_jobs(sweep, 2)
     victim = running(trials_of(sweep))[1]
     os.kill(victim.user_attrs["worker"]["pid"], number)
     wait_for(lambda: trials_of(sweep)[victim.number].user_attrs.get("lost") == "interrupted", 30, "the trial's return")

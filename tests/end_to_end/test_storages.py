@@ -26,10 +26,8 @@ from tests.postgresql import PASSWORD, PostgreSQLServer, can_not
 from tests.recorded import Recorded
 from tests.studies import finished, running, states, trials_of
 from tests.sweeps import made_up_search
+from tests.tracked import PLAIN, SEARCH, joblib
 
-SEARCH = ("--multirun", "--config-name=asynchronous")
-PLAIN = (*SEARCH, "hydra.callbacks.mlflow.enabled=false")
-JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweeper.n_jobs=2")
 SECRETS = (PASSWORD, "secret%40")
 pytestmark = pytest.mark.slow
 
@@ -94,7 +92,9 @@ def test_search_on_postgresql_runs_each_trial_once_and_resumes(run_app: RunApp, 
     url = postgresql.new_database()
     started: list[str] = []
     for total in (10, 14):
-        done = run_app("tracked.py", *PLAIN, *JOBLIB, f"hydra.sweeper.storage={url}", f"hydra.sweeper.n_trials={total}")
+        done = run_app(
+            "tracked.py", *PLAIN, *joblib(2), f"hydra.sweeper.storage={url}", f"hydra.sweeper.n_trials={total}"
+        )
         assert done.returncode == 0, done.stderr
         assert not any(secret in done.stdout + done.stderr for secret in SECRETS)
         assert states(trials_of(url)) == dict.fromkeys(range(total), "COMPLETE")
@@ -231,7 +231,7 @@ def test_search_waits_for_a_database_that_is_restarted(
 ) -> None:
     url = postgresql.new_database()
     arguments = [f"hydra.sweeper.storage={url}", "hydra.sweeper.n_trials=30", "seconds=0.2"]
-    search = start_app("tracked.py", *PLAIN, *JOBLIB, *arguments)
+    search = start_app("tracked.py", *PLAIN, *joblib(2), *arguments)
     wait_for(lambda: len(finished(trials_of(url))) >= 4, 60, "the first trials")
     postgresql.shut_down(how)
     time.sleep(2)

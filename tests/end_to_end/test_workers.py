@@ -7,26 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import RunApp, StartApp, environment, wait_for
+from tests.conftest import RunApp, StartApp, environment
 from tests.recorded import Recorded
 from tests.studies import finished, running, states, trials_of
+from tests.tracked import PLAIN, SEARCH, joblib, n_trials, wait_for_jobs
 
-SEARCH = ("--multirun", "--config-name=asynchronous")
-PLAIN = (*SEARCH, "hydra.callbacks.mlflow.enabled=false")
 slow = pytest.mark.slow
-
-
-def n_trials(number: int) -> str:
-    return f"hydra.sweeper.n_trials={number}"
-
-
-def joblib(workers: int) -> list[str]:
-    return ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={workers}", f"hydra.sweeper.n_jobs={workers}"]
-
-
-@pytest.fixture
-def sweep(tmp_path: Path) -> Path:
-    return tmp_path / "multirun/search"
 
 
 ENDS = {"exit": "SystemExit: 0", "exit_text": "SystemExit: no licence", "cancelled": "CancelledError"}
@@ -63,10 +49,10 @@ def test_killed_worker_is_replaced_at_once_and_its_neighbour_goes_on(
 ) -> None:
     gate = tmp_path / "gate"
     search = start_app("tracked.py", *PLAIN, f"wait_for={gate}", n_trials(4), *joblib(2))
-    wait_for(lambda: len(list(sweep.glob("*/waiting"))) == 2, 60, "the first jobs")
+    wait_for_jobs(sweep, 2)
     innocent, victim = running(trials_of(sweep))
     os.kill(victim.user_attrs["worker"]["pid"], signal.SIGKILL)
-    wait_for(lambda: len(list(sweep.glob("*/waiting"))) == 3, 30, "a job of the replacement")
+    wait_for_jobs(sweep, 3, 30)
     gate.touch()
     output = search.communicate(timeout=60)[0]
     assert search.returncode == 0, output

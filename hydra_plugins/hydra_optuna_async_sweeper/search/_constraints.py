@@ -40,7 +40,7 @@ class Constraint:
         return f"{self.name} {self.relation} {self.bound:g}"
 
 
-def constraints_of(value: object) -> tuple[Constraint, ...]:
+def read_constraints(value: object) -> tuple[Constraint, ...]:
     """Read the setting. Raises BadInput."""
     if value is None:
         return ()

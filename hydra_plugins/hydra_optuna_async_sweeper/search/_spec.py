@@ -34,7 +34,7 @@ from ..worker._draw import DUPLICATES, RESAMPLE
 from ..worker._gpu import devices_of
 from ..worker._job_config import Composer
 from ..worker._sampler import Plain, is_grid, load_custom_space, make_pruner, try_sampler
-from ._constraints import Constraint, constraints_of
+from ._constraints import Constraint, read_constraints
 from ._directories import check_pattern, refuse_leftovers
 from ._fingerprint import Fingerprint, fingerprint_of
 from ._first import first_trials, grid_of
@@ -134,7 +134,7 @@ def prepare_search(
         target=target_of(settings.target, directions),
         max_stagnation_trials=stagnation_of(settings, directions),
         min_improvement=settings.min_improvement,
-        constraints=constraints_of(settings.constraints),
+        constraints=read_constraints(settings.constraints),
         report=settings.report,
         devices=devices_of(settings.devices),
         on_mismatch=_checked("on_mismatch", settings.on_mismatch, ON_MISMATCH),

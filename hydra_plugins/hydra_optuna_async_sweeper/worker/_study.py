@@ -9,7 +9,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.hydra_search.errors import DatabaseGone, one_line
-from hydra_plugins.hydra_search.trials import ERROR, EXHAUSTED, REPEATS, RESERVED, constraints_of
+from hydra_plugins.hydra_search.trials import ERROR, EXHAUSTED, REPEATS, RESERVED, constraints_of, violation_of
 
 from .._upstream import after_trial, trial_id
 from ..search._constraints import excesses
@@ -84,12 +84,18 @@ class StudyOfTrial(Study):
         self.storage.set_trial_state_values(self.trial_id, state, values)
         return state
 
-    def constrain(self, constraints: "tuple[Constraint, ...]", directory: Path) -> None:
-        """Note by how much the job in this directory breaks each constraint. Raises as `excesses` does."""
-        if constraints:
-            left = self.storage.get_trial(self.trial_id).user_attrs
-            for name, excess in excesses(constraints, directory, left).items():
-                Trial(self, self.trial_id).set_constraint(name, excess)
+    def constrain(self, constraints: "tuple[Constraint, ...]", directory: Path) -> float:
+        """Note by how much the job in this directory breaks each constraint. Raises as `excesses` does.
+
+        Returns:
+            the sum, 0 for a trial that keeps them.
+        """
+        if not constraints:
+            return 0.0
+        left = self.storage.get_trial(self.trial_id).user_attrs
+        for name, excess in excesses(constraints, directory, left).items():
+            Trial(self, self.trial_id).set_constraint(name, excess)
+        return violation_of(self.storage.get_trial(self.trial_id))
 
     def repeat(self, known: FrozenTrial) -> TrialState:
         """Close the trial as `known` is, which has the same parameters, with all that its job has left in the study.

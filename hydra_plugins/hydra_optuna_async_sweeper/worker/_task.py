@@ -57,9 +57,9 @@ class Task:
         try:
             result = self._call(config)
             values = objective_values(result, len(self.study.directions))
-            self.study.constrain(self.constraints, output_dir())
+            violation = self.study.constrain(self.constraints, output_dir())
             self.values = values
-            self._keep()
+            self._keep(violation)
         except Exception:
             self._follow_study()
             raise
@@ -77,10 +77,10 @@ class Task:
         except BaseException as error:
             raise JobLeft(error) from error
 
-    def _keep(self) -> None:
+    def _keep(self, violation: float) -> None:
         directory, number = output_dir(), self.study.number
         try:
-            save_result(directory, self.values, Attempt(Owner.me(), number))
+            save_result(directory, self.values, Attempt(Owner.me(), number), violation)
         except OSError as error:  # a full disk, no directory: the study is told all the same
             log.warning(f"Trial {number}: its result can't be kept in {directory} ({error}); the study has it.")
 
