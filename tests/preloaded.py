@@ -1,10 +1,12 @@
 """Starts applications in forks of a process that has imported what they need: a tenth of a second each, not several.
 
-Each is a process of its own with its own `__main__`, arguments, folder and environment, as `python app args` would be,
-and what it starts is started as always. A test that is about the start of Python itself asks for a new interpreter.
+Each is a process of its own with its own `__main__`, arguments, folder and environment, as `python app args` would be.
+What it starts is started as always, but for the process that forks a search's workers, for which another fork stands
+ready. A test that is about the start of Python itself asks for a new interpreter.
 """
 
 import contextlib
+import fcntl
 import gc
 import importlib
 import io
@@ -19,7 +21,10 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from types import ModuleType
+from typing import IO, Any, NoReturn
+
+from hydra_plugins.hydra_optuna_async_sweeper.search import _process, _processes
 
 MODULES = (
     "hydra", "joblib", "matplotlib.pyplot", "mlflow", "mlflow.tracking", "mlflow.store.tracking.sqlalchemy_store",
@@ -145,6 +150,7 @@ def become(args: list[str], cwd: str, env: dict[str, str], files: list[str]) -> 
         os.environ.clear()
         os.environ.update(env)
         os.chdir(cwd)
+        _processes.start = Ready().start
         sys.argv = args
         sys.path[0] = str(Path(args[0]).parent)
         runpy.run_path(args[0], run_name="__main__")
@@ -157,6 +163,66 @@ def become(args: list[str], cwd: str, env: dict[str, str], files: list[str]) -> 
         traceback.print_exc()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        end(status)
+
+
+class Ready:
+    """A fork of the application, made before that begins, for the first process that a search would start."""
+
+    def __init__(self) -> None:
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.returncode: int | None = None
+        self.pid = os.fork()
+        if self.pid == 0:
+            self._socket.close()
+            stand_ready(theirs)
+        theirs.close()
+
+    def start(self, file: IO[bytes], env: Mapping[str, str], *descriptors: int) -> Any:
+        """Do as `_process.start`. Returns what can be polled."""
+        if self._socket.fileno() == -1:
+            return _process.start(file, env, *descriptors)
+        with self._socket as to:
+            question = json.dumps([dict(env), *descriptors]).encode()
+            socket.send_fds(to, [question], [file.fileno(), *descriptors])
+        return self
+
+    def poll(self) -> int | None:
+        """Return its status, None while it runs."""
+        if self.returncode is None:
+            done, status = os.waitpid(self.pid, os.WNOHANG)
+            self.returncode = os.waitstatus_to_exitcode(status) if done else None
+        return self.returncode
+
+    def kill(self) -> None:
+        """End it."""
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+
+def stand_ready(questions: socket.socket) -> NoReturn:
+    """Be the process that is asked for, if one is, to its end."""
+    status = 1
+    try:
+        with questions:
+            question, received, *_ = socket.recv_fds(questions, 1 << 20, 8)
+        if not question:
+            os._exit(0)
+        env, *numbers = json.loads(question)
+        file, *descriptors = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, 100) for descriptor in received]
+        for descriptor, number in zip(descriptors, numbers, strict=True):
+            os.dup2(descriptor, number)
+        for descriptor in {*received, *descriptors} - {*numbers}:
+            os.close(descriptor)
+        sys.modules["__main__"] = ModuleType("__main__")
+        os.environ.clear()
+        os.environ.update(env)
+        status = _process.main(_process.opened(file))
+    except SystemExit as left:
+        status = left.code if isinstance(left.code, int) else int(left.code is not None)
     except BaseException:
         traceback.print_exc()
     finally:

@@ -15,7 +15,7 @@ FILES = sorted(PLUGINS.rglob("*.py"))
 MODULES = [path for path in FILES if path.read_text().count("\n") > 3]  # a docstring or an alias is no room
 
 # 58 and 7,746 are what the rebuilt house began with; raised for what a search must refuse, tell and survive since.
-MOST_MODULES, MOST_LINES_OF_ALL = 97, 13_800
+MOST_MODULES, MOST_LINES_OF_ALL = 102, 14_600
 MOST_LINES, MOST_LINES_OF_A_FUNCTION, MOST_NESTING, MOST_PRIVATE_NAMES = 250, 60, 3, 25
 LIGHT = sys.stdlib_module_names | {"hydra", "omegaconf", "hydra_plugins"}
 HEAVY = {"mlflow", "optuna", "sklearn", "pandas", "plotly", "numpy", "psutil", "filelock", "sqlalchemy", "matplotlib"}
@@ -187,7 +187,7 @@ def assigned_here(path: Path) -> set[str]:
 
 
 # OmegaConf's `_target_` and the like are its public spelling
-PUBLIC_SPELLING = re.compile(r"\._(target|partial|recursive|convert|args)_$")
+PUBLIC_SPELLING = re.compile(r"\._(target|partial|recursive|convert|args)_$|^\S+ os\._exit$")
 
 
 def test_private_names_of_other_libraries_stand_in_upstream_alone() -> None:
@@ -226,7 +226,7 @@ def test_names_of_files_and_of_trial_attributes_are_spelled_once() -> None:
     from hydra_plugins.hydra_search import files, trials
 
     names = {value for value in vars(files).values() if isinstance(value, str) and "." in value and "/" not in value}
-    names -= {files.__name__, files.__doc__}
+    names -= {files.__name__, files.__package__, files.__doc__}
     attributes = {trials.LOST, trials.BEAT, trials.ERROR, trials.RETRIES, trials.JOB_DIR, trials.SWEEPER}
     homes = {PLUGINS / "hydra_search/files.py", PLUGINS / "hydra_search/trials.py"}
     retyped = [(path.name, text) for path in FILES if path not in homes for text in texts(path)]

@@ -5,6 +5,7 @@ import re
 import signal
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.conftest import RunApp, StartApp, environment
@@ -60,6 +61,28 @@ def test_killed_worker_is_replaced_at_once_and_its_neighbour_goes_on(
     assert [t.number for t in trials if "lost" in t.user_attrs] == [victim.number]
     assert len(finished(trials)) == 4 and trials[innocent.number].value is not None
     assert len({trial.user_attrs["worker"]["pid"] for trial in trials}) == 3
+
+
+@slow
+def test_workers_are_forked_from_one_process_and_its_death_costs_no_trial(
+    start_app: StartApp, tmp_path: Path, sweep: Path
+) -> None:
+    gate = tmp_path / "gate"
+    search = start_app("tracked.py", *SEARCH, f"wait_for={gate}", n_trials(6), *joblib(2), env={"A": "new interpreter"})
+    wait_for_jobs(sweep, 2)
+    first, second = (trial.user_attrs["worker"]["pid"] for trial in running(trials_of(sweep)))
+    (server,) = {psutil.Process(pid).ppid() for pid in (first, second)}
+    assert psutil.Process(server).ppid() == search.pid
+    os.kill(server, signal.SIGKILL)
+    os.kill(first, signal.SIGKILL)
+    wait_for_jobs(sweep, 3, 60)
+    gate.touch()
+    output = search.communicate(timeout=60)[0]
+    assert search.returncode == 0, output
+    trials = trials_of(sweep)
+    assert [t.user_attrs["worker"]["pid"] for t in trials if "lost" in t.user_attrs] == [first]
+    assert len(finished(trials)) == 6
+    assert Recorded(tmp_path).parent.info.status == "FINISHED"
 
 
 KILL_WORKERS = """

@@ -4,17 +4,11 @@ joblib's pool ends all of its processes with one that was killed, and runs a sin
 """
 
 import os
-import pickle
-import signal
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import cloudpickle
 from hydra.core.hydra_config import HydraConfig
@@ -23,9 +17,9 @@ from hydra.core.utils import JobReturn, run_job, setup_globals
 from hydra_plugins.hydra_joblib_launcher.joblib_launcher import JoblibLauncher
 from omegaconf import open_dict
 
-from hydra_plugins.hydra_search.errors import SearchError
-
 from ..worker._job_config import item_context
+from ._fork_server import CantFork, ForkServer
+from ._process import Process, file_of, start
 
 if TYPE_CHECKING:
     from hydra.plugins.launcher import Launcher
@@ -36,76 +30,6 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_LOOKS = 0.05
 SECONDS_TO_END = 5.0
-INTERRUPTED, FAILED = 128 + signal.SIGINT, 70  # how a process ends by Ctrl-C, and by an error that it has left in words
-
-# Nothing of ours can be imported before the path is the sweep's. `__main__` is not run again: what it defines travels
-# by value.
-BOOTSTRAP = f"""
-import pickle, sys
-file = open(int(sys.argv[1]), "r+b")
-try:
-    sys.path[:], sys.argv[:] = pickle.load(file)
-    returned = pickle.load(file)()
-    status = 0
-except KeyboardInterrupt:
-    sys.exit({INTERRUPTED})
-except Exception as error:
-    returned = f"{{type(error).__name__}}: {{error}}".encode()
-    status = {FAILED}
-file.seek(0)
-file.truncate()
-file.write(returned)
-file.close()
-sys.exit(status)
-"""
-
-
-class WorkerDied(SearchError):
-    """The process of a worker has ended before its work."""
-
-
-@dataclass
-class Process:
-    """A worker that was started, and the nameless file in which it finds its work and leaves its return."""
-
-    popen: "subprocess.Popen[bytes]"
-    file: IO[bytes]
-
-    @classmethod
-    def start(cls, payload: bytes, env: Mapping[str, str]) -> "Process":
-        """Start a worker.
-
-        Args:
-            payload: pickled one after the other: `sys.path` and `sys.argv`, and what returns a pickled JobReturn.
-            env: its environment.
-        """
-        file = tempfile.TemporaryFile()  # noqa: SIM115  # closed when the process has ended
-        file.write(payload)
-        file.seek(0)
-        command = [sys.executable, "-c", BOOTSTRAP, str(file.fileno())]
-        return cls(subprocess.Popen(command, env=env, pass_fds=[file.fileno()]), file)  # noqa: S603  # our own code
-
-    def has_ended(self) -> bool:
-        """Tell whether it has; it is waited for, so that its number is nobody's any more."""
-        return self.popen.poll() is not None
-
-    def returned(self) -> JobReturn:
-        """Return what the ended process has left.
-
-        Raises:
-            WorkerDied: nothing.
-        """
-        status = self.popen.wait()
-        with self.file:
-            self.file.seek(0)
-            left = self.file.read()
-        if status == FAILED:
-            raise WorkerDied(left.decode())
-        if status == 0:
-            with suppress(EOFError, pickle.UnpicklingError):  # a job has ended the process by itself
-                returned: JobReturn = pickle.loads(left)  # noqa: S301  # our own
-                return returned
-        raise WorkerDied(f"killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}")
 
 
 @dataclass
@@ -114,11 +38,12 @@ class Processes:
 
     worker: "Worker"
     _processes: list[Process] = field(default_factory=list)
-    _payload: bytes = b""
+    _server: ForkServer | None = None
+    _work: bytes = b""
 
     def n_running(self) -> int:
         """Return how many there are now."""
-        return sum(not process.has_ended() for process in self._processes)
+        return sum(process.handle.poll() is None for process in self._processes)
 
     def launch(self, n_workers: int, settings: "Settings") -> Sequence[JobReturn]:
         """Start so many workers more, as far as joblib would run them at once, and wait until all have ended.
@@ -128,17 +53,14 @@ class Processes:
         """
         from joblib import effective_n_jobs
 
-        if not self._payload:
-            work = partial(_work, self.worker, Singleton.get_state())
-            self._payload = pickle.dumps((sys.path, sys.argv)) + cloudpickle.dumps(work)
         at_once = min(self.worker.search.n_jobs, effective_n_jobs(settings["n_jobs"]))
         env = os.environ | threads_of(settings, at_once)
         missing = min(n_workers, at_once - self.n_running())
-        self._processes += [Process.start(self._payload, env) for _ in range(missing)]
+        self._processes += [self._start(env) for _ in range(missing)]
         returns: list[JobReturn] = []
         while self._processes:
             time.sleep(SECONDS_BETWEEN_LOOKS)
-            for process in [process for process in self._processes if process.has_ended()]:
+            for process in [process for process in self._processes if process.handle.poll() is not None]:
                 self._processes.remove(process)
                 returns.append(process.returned())
         return returns
@@ -146,11 +68,24 @@ class Processes:
     def end(self, patience: float) -> None:
         """Give the workers so many seconds to end by themselves, then end them."""
         self._wait(patience)
-        for end in subprocess.Popen.terminate, subprocess.Popen.kill:
-            for process in self._processes:
-                end(process.popen)
-            self._wait(SECONDS_TO_END)
+        for process in self._processes:
+            process.handle.terminate()
+        self._wait(SECONDS_TO_END)
+        for process in self._processes:
+            process.handle.kill()
+        self._wait(SECONDS_TO_END)
         self._processes.clear()
+        if self._server:
+            self._server.close()
+
+    def _start(self, env: Mapping[str, str]) -> Process:
+        self._work = self._work or cloudpickle.dumps(partial(_work, self.worker, Singleton.get_state()))
+        self._server = self._server or ForkServer(start, env)
+        file = file_of(self._work)
+        try:
+            return Process(self._server.fork(file), file)
+        except CantFork:
+            return Process(start(file, env), file)
 
     def _wait(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds

@@ -20,6 +20,13 @@ def loader() -> Iterator[ConfigLoader]:
         yield GlobalHydra.instance().config_loader()
 
 
+def load_sweep(loader: ConfigLoader, *given: str) -> DictConfig:
+    """Load a sweep's configuration, as far as Hydra has got with it before the first job: the time in it is known."""
+    sweep = loader.load_configuration("config", list(given), run_mode=RunMode.MULTIRUN)
+    _ = sweep.hydra.sweep.dir
+    return sweep
+
+
 def as_launched(loader: ConfigLoader, sweep: DictConfig, lines: list[str], number: int) -> DictConfig:
     """Compose a job as every launcher does."""
     job = loader.load_sweep_config(sweep, lines)
@@ -56,7 +63,7 @@ def same(one: DictConfig, other: DictConfig) -> None:
     ids=str,
 )
 def test_job_is_the_same_as_the_launchers_make_it(loader: ConfigLoader, lines: list[str]) -> None:
-    sweep = loader.load_configuration("config", ["hydra/launcher=basic"], run_mode=RunMode.MULTIRUN)
+    sweep = load_sweep(loader, "hydra/launcher=basic")
     composer = Composer(loader, sweep)
     composer.compose(["model.max_depth=9", "+left=1", "seed=5"], 0)  # must leave no trace
     composer.compose(lines, 1)
@@ -90,7 +97,7 @@ def resolved(job: DictConfig) -> object:
 def test_references_are_resolved_in_each_job_as_the_launchers_do(
     loader: ConfigLoader, given_before: tuple[str, ...]
 ) -> None:
-    sweep = loader.load_configuration("config", ["hydra/launcher=basic", *REFERENCES], run_mode=RunMode.MULTIRUN)
+    sweep = load_sweep(loader, "hydra/launcher=basic", *REFERENCES)
     composer = Composer(loader, sweep)
     composer.compose([*given_before, *REFERENCES], 0)
     for number, seed in enumerate((11, 12), start=3):
@@ -103,7 +110,7 @@ def test_references_are_resolved_in_each_job_as_the_launchers_do(
 
 @pytest.mark.parametrize("line", ["model.max_dpth=3", "model=forest", "hydra.job.nmae=x", "~model.absent", "seed=["])
 def test_line_that_hydra_refuses_is_refused(loader: ConfigLoader, line: str) -> None:
-    sweep = loader.load_configuration("config", [], run_mode=RunMode.MULTIRUN)
+    sweep = load_sweep(loader)
     with pytest.raises(HydraException):
         as_launched(loader, sweep, [line], 0)
     with pytest.raises(HydraException):
@@ -111,14 +118,14 @@ def test_line_that_hydra_refuses_is_refused(loader: ConfigLoader, line: str) -> 
 
 
 def test_changed_job_changes_no_other(loader: ConfigLoader) -> None:
-    sweep = loader.load_configuration("config", [], run_mode=RunMode.MULTIRUN)
+    sweep = load_sweep(loader)
     composer = Composer(loader, sweep)
     composer.compose(["seed=1"], 0).model.max_depth = 99
     assert composer.compose(["seed=1"], 1).model.max_depth is None
 
 
 def test_deep_copies_of_a_job_are_equal_and_apart(loader: ConfigLoader) -> None:
-    sweep = loader.load_configuration("config", [], run_mode=RunMode.MULTIRUN)
+    sweep = load_sweep(loader)
     job = Composer(loader, sweep).compose(["model.max_depth=4"], 3)
     whole, hydra = copy.deepcopy(job), copy.deepcopy(job.hydra)
     same(whole, job)
