@@ -33,7 +33,7 @@ def draw_all(chromium: Chromium) -> None:
             chromium.run("window.scrollTo(0, arguments[0])", place)
         return int(chromium.run(UNDRAWN)) == 0
 
-    wait_for(scrolled, 30, "every plot to be drawn")
+    wait_for(scrolled, 120, "every plot to be drawn")
     wait_for(lambda: all(count for _, count in chromium.run(MARKS)), 20, f"marks in {chromium.run(MARKS)}")
 
 
