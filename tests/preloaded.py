@@ -205,6 +205,7 @@ class Ready:
 
 def stand_ready(questions: socket.socket) -> NoReturn:
     """Be the process that is asked for, if one is, to its end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it has not begun
     status = 1
     try:
         with questions:
@@ -217,6 +218,7 @@ def stand_ready(questions: socket.socket) -> NoReturn:
             os.dup2(descriptor, number)
         for descriptor in {*received, *descriptors} - {*numbers}:
             os.close(descriptor)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.modules["__main__"] = ModuleType("__main__")
         os.environ.clear()
         os.environ.update(env)
