@@ -1,5 +1,6 @@
 """The process that forks workers, and what becomes of them when it, or one of them, is killed."""
 
+import importlib
 import os
 import random
 import signal
@@ -31,7 +32,10 @@ Fork = Callable[[Callable[[], object]], Process]
 
 
 @pytest.fixture
-def server() -> Iterator[ForkServer]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ForkServer]:
+    """A server that imports little of the much that other tests have loaded."""
+    monkeypatch.setattr(_fork_server, "FORKABLE", ("numpy", "sqlite3"))
+    monkeypatch.setitem(sys.modules, "sqlite3", importlib.import_module("sqlite3"))
     server = ForkServer(start, os.environ)
     yield server
     server.close()
@@ -67,7 +71,7 @@ def test_workers_are_forks_of_one_child_that_has_imported_and_each_draws_numbers
     def look() -> tuple[int, object, float, float, bool]:
         handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
         usual = handlers == (signal.default_int_handler, signal.SIG_DFL)
-        return os.getppid(), sys.modules.get("optuna.samplers"), random.random(), float(np.random.rand()), usual
+        return os.getppid(), sys.modules.get("sqlite3"), random.random(), float(np.random.rand()), usual
 
     def look_without_module() -> tuple[int, bool, float, float, bool]:
         parent, module, one, other, usual = look()
