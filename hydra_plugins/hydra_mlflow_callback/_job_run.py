@@ -17,7 +17,8 @@ from hydra_plugins.hydra_search.owner import every
 from hydra_plugins.hydra_search.results import load_result, objective_values, reason_of_loss
 from hydra_plugins.hydra_search.secret_sources import secrets_of_job
 from hydra_plugins.hydra_search.secrets import Secrets
-from hydra_plugins.hydra_trial import listening
+from hydra_plugins.hydra_search.trials import CONFIRMS
+from hydra_plugins.hydra_trial import confirmed_number, listening
 
 from ._client import connect
 from ._delivery import deliver, run_of_key, say_left_out
@@ -166,6 +167,7 @@ def new_record(
         params=params_of(resolved, settings.exclude_params),
         tags=choices_of(config, settings) | {key: secrets.of_key(key, tag) for key, tag in settings.tags.items()},
         overrides=[secrets.override(s) for s in config.hydra.overrides.task if s.partition("=")[0] not in fixed],
+        confirms=confirmed_number(),
         is_masked=bool(secrets.keys),
     )
     record.params |= searched_groups(record)
@@ -174,6 +176,8 @@ def new_record(
         record.parent_run_id, record.sweep = search.run_id, search.sweep
         record.place = os.path.normpath(str(config.hydra.sweep.subdir))
         record.tags |= search.tags | {"mlflow.parentRunId": search.run_id, "study_name": settings.run_name}
+    if record.confirms is not None:
+        record.tags[CONFIRMS] = str(record.confirms)
     record.tags[JOB_KEY] = record.key
     return record
 

@@ -95,6 +95,7 @@ class JobRecord:
     end_time: int | None = None
     values: list[float] = field(default_factory=list)
     metrics: list[tuple[str, float, int, int]] = field(default_factory=list)  # key, value, time, step
+    confirms: int | None = None  # the number of the trial whose parameters it runs again, to confirm it
     violation: float = 0.0  # of the constraints, in sum; noted by the sweeper after the job's end
     error: str | None = None
     pruned: bool = False

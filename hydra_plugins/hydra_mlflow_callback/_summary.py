@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
 
-from hydra_plugins.hydra_search.trials import feasible_first
+from hydra_plugins.hydra_search.confirmation import Confirmed, confirmed, confirmed_first
+from hydra_plugins.hydra_search.trials import MAXIMIZE, feasible_first
 
 from ._payload import clean_key
 from ._record import JobRecord
@@ -43,6 +44,7 @@ def summarize(records: Sequence[JobRecord], settings: Settings) -> Summary:
         first = best[0]
         params = {clean_key(f"best_{key}"): value for key, value in swept(first).items()}
         metrics["best_value"] = first.values[0]  # and as best_<metric>, a curve
+        metrics |= confirmed_metrics(records, first, settings)
         tags |= {"best.trial": first.name} | ({"best.run_id": first.run_id} if first.run_id else {})
         described = [first]
     elif best:
@@ -67,8 +69,30 @@ def counted(records: Sequence[JobRecord]) -> str:
 
 def ranked(records: Sequence[JobRecord], directions: Sequence[str]) -> list[JobRecord]:
     """Return the finished jobs, best first as trials are; of several objectives the front; no direction, none."""
-    finished = [r for r in records if r.status == "FINISHED" and directions and len(r.values) == len(directions)]
-    return feasible_first(finished, _violation, lambda record: record.values, directions)
+    finished = [r for r in of_search(records) if directions and len(r.values) == len(directions)]
+    by_search = feasible_first(finished, _violation, lambda record: record.values, directions)
+    if len(directions) != 1:
+        return by_search
+    found, maximize = confirmed_records(records), directions[0] == MAXIMIZE
+    return confirmed_first(by_search, lambda record: record.number, found, maximize=maximize)
+
+
+def of_search(records: Sequence[JobRecord]) -> list[JobRecord]:
+    """Return the finished jobs of the search itself: those that confirm others are left out."""
+    return [record for record in records if record.status == "FINISHED" and record.confirms is None]
+
+
+def confirmed_records(records: Sequence[JobRecord]) -> dict[int, Confirmed]:
+    """Return what has been confirmed, by the number of the job."""
+    done = [record for record in records if record.status == "FINISHED" and record.values]
+    return confirmed((r.confirms, r.overrides[-1], r.values[0]) for r in done if r.confirms is not None)
+
+
+def confirmed_metrics(records: Sequence[JobRecord], best: JobRecord, settings: Settings) -> dict[str, float]:
+    """Return mean and standard deviation of the runs that confirm the best job; nothing where it is not confirmed."""
+    of = confirmed_records(records).get(-1 if best.number is None else best.number)
+    name = clean_key(f"confirmed_{settings.metrics[0]}")
+    return {f"{name}_mean": of.mean, f"{name}_std": of.std} if of else {}
 
 
 def _violation(record: JobRecord) -> float:
@@ -112,7 +136,7 @@ def best_curve(records: Sequence[JobRecord], settings: Settings) -> list[Point]:
     The step is the number of finished jobs, in the order in which they ended. The points of the same jobs are the same
     whenever they are drawn, and MLflow keeps a point once however often it is logged.
     """
-    finished = sorted((r for r in records if r.status == "FINISHED" and r.values), key=lambda r: (r.end_time, r.number))
+    finished = sorted((r for r in of_search(records) if r.values), key=lambda r: (r.end_time, r.number))
     points: list[Point] = []
     for i, (metric, direction) in enumerate(zip(settings.metrics, settings.directions, strict=False)):
         best = accumulate(finished, partial(_better, i, direction))

@@ -94,6 +94,11 @@ class OptunaAsyncSweeperConf(OptunaSweeperConf):
     # (tpe, gp, nsgaii) look for trials that keep them; without such a number a trial fails
     constraints: Any = None
 
+    # When the search is done, run its `top` best trials again, each under all these values of a key, and let the best
+    # mean win: {top: 5, key: seed, values: [1, 2, 3, 4, 5]}. These runs count neither for n_trials nor for timeout, and
+    # no sampler sees them. Needs a single objective
+    confirm: Any = None
+
     # Share of n_trials that may fail before the search stops. 0: stop at the first failure
     max_failure_rate: float = 0.0
 

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from .trials import BEAT, OF_QUEUE, QUEUED, WORKER
+from .trials import BEAT, OF_QUEUE, QUEUED, SWEEPER, WORKER
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -164,6 +164,17 @@ def is_ours(trial: "FrozenTrial") -> bool:
         return True
     is_untouched = not trial.params and not trial.intermediate_values and trial.user_attrs.keys() <= OF_QUEUE
     return is_untouched and QUEUED in trial.user_attrs
+
+
+def owner_of(trial: "FrozenTrial") -> Owner | None:
+    """Return the process that took the trial; None before it has written so."""
+    return Owner.of_attribute(trial.user_attrs.get(WORKER))
+
+
+def sweeper_of(trial: "FrozenTrial") -> Owner | None:
+    """Return the process that started the trial's worker."""
+    worker = trial.user_attrs.get(WORKER)
+    return Owner.of_attribute(worker.get(SWEEPER)) if isinstance(worker, Mapping) else None
 
 
 class _Sight(NamedTuple):

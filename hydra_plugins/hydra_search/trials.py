@@ -6,6 +6,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .confirmation import Confirmed, confirmed, confirmed_first
+
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
@@ -19,10 +21,12 @@ LOST = "lost"  # why it ended without a result
 ERROR = "error"  # why its job failed
 RETRY_OF, RETRIES = "retry_of", "retries"  # the lost trial that it repeats, and how many repetitions that makes
 REPEATS = "repeats"  # the trial with the same parameters whose end it was given, without a job
+# What it confirms: {"trial": 12, "override": "seed=3"}. Such a trial is no part of the search itself
+CONFIRMS = "confirms"
 EXHAUSTED = "exhausted"  # which sweep's sampler had nothing more to try when this trial ended
 JOB_DIR = "job_dir"  # the job's directory in the sweep's, if that is not the trial's number
 
-OF_QUEUE = frozenset((QUEUED, RETRY_OF, RETRIES))  # what a trial has from the queue
+OF_QUEUE = frozenset((QUEUED, RETRY_OF, RETRIES, CONFIRMS))  # what a trial has from the queue
 WARNING = "warning"  # what a job says of its own result: a text, which the report's advice repeats
 
 # What a job may not write about its trial.
@@ -47,6 +51,7 @@ class Outcome(StrEnum):
     PRUNED = "pruned"
     FAILED = "failed"
     REPEATED = "repeated"  # given the end of another trial, without a job: it counts for nothing
+    CONFIRMING = "confirming"  # has run the parameters of another trial again, after the search
     LOST = "lost"  # without a result, and requeued: it counts for nothing
     RUNNING = "running"
     WAITING = "waiting"
@@ -58,8 +63,8 @@ def outcome_of(trial: "FrozenTrial", max_retries: int) -> Outcome:
     A trial that was lost is requeued until it has been tried again `max_retries` times; the last one has failed.
     """
     name = trial.state.name
-    if name in ("COMPLETE", "PRUNED") and REPEATS in trial.user_attrs:
-        return Outcome.REPEATED
+    if name in ("COMPLETE", "PRUNED") and not trial.user_attrs.keys().isdisjoint((REPEATS, CONFIRMS)):
+        return Outcome.CONFIRMING if is_confirmation(trial) else Outcome.REPEATED
     if name == "FAIL":
         return Outcome.LOST if _is_requeued(trial.user_attrs, max_retries) else Outcome.FAILED
     return Outcome.FINISHED if name == "COMPLETE" else Outcome[name]
@@ -86,25 +91,40 @@ def time_of_beat(attributes: Mapping[str, object]) -> float | None:
     return None
 
 
-def is_over(trial: "FrozenTrial", max_retries: int) -> bool:
-    """Tell whether the trial has ended for good: it counts for the budget."""
-    return outcome_of(trial, max_retries) in (Outcome.FINISHED, Outcome.PRUNED, Outcome.FAILED)
+def is_confirmation(trial: "FrozenTrial") -> bool:
+    """Tell whether the trial runs the parameters of another one again, when the search is done."""
+    return CONFIRMS in trial.user_attrs
+
+
+def searched(trials: Iterable["FrozenTrial"]) -> list["FrozenTrial"]:
+    """Return the trials of the search itself: those that confirm others are left out."""
+    return [trial for trial in trials if not is_confirmation(trial)]
 
 
 def over(trials: Iterable["FrozenTrial"], max_retries: int) -> list["FrozenTrial"]:
-    """Return the trials that count for the budget."""
-    return [trial for trial in trials if is_over(trial, max_retries)]
+    """Return the trials that have ended for good, and count for the budget."""
+    ends = (Outcome.FINISHED, Outcome.PRUNED, Outcome.FAILED)
+    return [trial for trial in searched(trials) if outcome_of(trial, max_retries) in ends]
 
 
 def finished(trials: Iterable["FrozenTrial"]) -> list["FrozenTrial"]:
-    """Return the trials whose job finished with values."""
-    return [t for t in trials if t.state.name == "COMPLETE" and t.values and REPEATS not in t.user_attrs]
+    """Return the trials of the search whose job finished with values."""
+    return [t for t in searched(trials) if t.state.name == "COMPLETE" and t.values and REPEATS not in t.user_attrs]
+
+
+def confirmed_trials(trials: Iterable["FrozenTrial"]) -> dict[int, Confirmed]:
+    """Return what has been confirmed, by the number of the trial."""
+    done = [trial for trial in trials if is_confirmation(trial) and trial.state.name == "COMPLETE" and trial.values]
+    runs = [(trial.user_attrs[CONFIRMS], trial.values[0]) for trial in done]
+    return confirmed((of["trial"], of["override"], value) for of, value in runs)
 
 
 def reason_of(trial: "FrozenTrial") -> str:
-    """Return why a trial failed, was lost, had no job, or can't be the best as it breaks constraints; else empty."""
+    """Return why a trial failed or was lost, which one it repeats or confirms, which constraints it breaks; or ''."""
     if trial.state.name != "FAIL" and REPEATS in trial.user_attrs:
         return f"repeats trial {trial.user_attrs[REPEATS]}"
+    if trial.state.name != "FAIL" and is_confirmation(trial):
+        return "confirms trial {trial}, with {override}".format(**trial.user_attrs[CONFIRMS])
     broken = ", ".join(f"{name} by {excess:.4g}" for name, excess in _constraints(trial).items() if not excess <= 0)
     return str(trial.user_attrs.get(ERROR) or trial.user_attrs.get(LOST) or (f"infeasible: {broken}" if broken else ""))
 
@@ -119,8 +139,20 @@ def is_feasible(trial: "FrozenTrial") -> bool:
     return violation_of(trial) == 0
 
 
-def best_trials(trials: Iterable["FrozenTrial"], directions: Sequence[str]) -> list["FrozenTrial"]:
+def best_trials(trials: Sequence["FrozenTrial"], directions: Sequence[str]) -> list["FrozenTrial"]:
     """Return the finished trials, best first and the earlier of equals first; for several objectives, the front.
+
+    The best of those that were confirmed comes first, whatever the search has thought of it, see `confirmed_first`.
+    """
+    ranked = best_of_search(trials, directions)
+    if len(directions) > 1:
+        return ranked
+    found = confirmed_trials(trials)
+    return confirmed_first(ranked, lambda trial: trial.number, found, maximize=directions[0] == MAXIMIZE)
+
+
+def best_of_search(trials: Iterable["FrozenTrial"], directions: Sequence[str]) -> list["FrozenTrial"]:
+    """Return the finished trials, as `best_trials` does, by what the search itself has found.
 
     Those that keep the constraints come first, then the others by how much they break them; a front has others only
     where no trial keeps them: those that break them least. Among trials with constraints, one without has not kept any.

@@ -10,10 +10,11 @@ from string import Template
 
 from optuna.trial import FrozenTrial
 
-from hydra_plugins.hydra_search.trials import directory_of, over
+from hydra_plugins.hydra_search.trials import confirmed_trials, directory_of, over
 
 from ._advice import Advice
 from ._branches import Section
+from ._confirmed import confirmation_part, mean_text
 from ._facts import SearchFacts, SpaceRow
 from ._plots import Plot
 from ._tables import trials_table
@@ -46,7 +47,8 @@ class Page:
             "tone": tone(self.status),
             "counts": html.escape(counts_text(facts, self.trials, "no trial yet")),
             "facts": _facts_part(facts, self.trials, self.status),
-            "best": _best_part(facts, self.best),
+            "best": _best_part(facts, self.best, self.trials),
+            "confirmation": confirmation_part(facts, self.trials),
             "advice": _advice_part(self.advice),
             "course": _plots(self.course),
             "parameters": _parameters_part(self.sections),
@@ -124,7 +126,7 @@ def _space_table(rows: Sequence[SpaceRow]) -> str:
     return f'<div class="wide"><table class="space">{head}<tbody>{"".join(lines)}</tbody></table></div>'
 
 
-def _best_part(facts: SearchFacts, best: Best | None) -> str:
+def _best_part(facts: SearchFacts, best: Best | None, trials: Sequence[FrozenTrial]) -> str:
     """Return the best trial, and the command that repeats it."""
     if best is None:
         return '<p class="reason">No trial has finished, so there is no best one.</p>\n'
@@ -134,9 +136,11 @@ def _best_part(facts: SearchFacts, best: Best | None) -> str:
         for metric, value in zip(facts.metrics, trial.values, strict=False)
     )
     seconds = seconds_of(trial)
+    of = confirmed_trials(trials).get(trial.number)
     params = by_key(trial, space_rows(facts, [trial])).items()
     pairs = [
         ("trial", f"{trial.number}" if best.front == 1 else f"{trial.number}, the first of {best.front} on the front"),
+        ("confirmed", mean_text(of) if of else ""),
         ("directory", f"{facts.directory}/{directory_of(trial)}"),
         ("took", "" if seconds is None else f"{seconds:.3g} s"),
     ]

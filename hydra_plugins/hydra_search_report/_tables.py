@@ -11,9 +11,18 @@ from pathlib import Path
 from optuna.trial import FrozenTrial
 
 from hydra_plugins.hydra_search.files import JOB_RECORD, REPORT
-from hydra_plugins.hydra_search.trials import RETRY_OF, best_trials, directory_of, outcome_of, reason_of
+from hydra_plugins.hydra_search.trials import (
+    CONFIRMS,
+    RETRY_OF,
+    best_trials,
+    confirmed_trials,
+    directory_of,
+    outcome_of,
+    reason_of,
+)
 
 from ._advice import Advice
+from ._confirmed import confirmation_paragraphs
 from ._facts import SearchFacts
 from ._trials import Best, by_key, counts, counts_text, retries_of, seconds_of, space_rows, value_text, worker_of
 
@@ -55,12 +64,14 @@ def trials_table(facts: SearchFacts, trials: Sequence[FrozenTrial], best: Best |
 def trials_csv(facts: SearchFacts, trials: Sequence[FrozenTrial], directory: Path) -> str:
     """Return all trials in all states; parameters stand under their config keys."""
     rows, keys, retries = space_rows(facts, trials), _keys(facts, trials), retries_of(trials)
+    found = confirmed_trials(trials)
     metrics = ["value"] if len(facts.directions) == 1 else list(facts.metrics)
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(
         ["number", "state", *metrics, *(f"params.{key}" for key in keys), "duration_seconds", "start", "end", "worker",
-         "directory", "run_id", "reason", "retry_of", "retried_as", "intermediate_values"]
+         "directory", "run_id", "reason", "retry_of", "retried_as", "intermediate_values", "confirms", "confirmed_mean",
+         "confirmed_std"]
     )  # fmt: skip
     for trial in trials:
         params = by_key(trial, rows)
@@ -71,7 +82,8 @@ def trials_csv(facts: SearchFacts, trials: Sequence[FrozenTrial], directory: Pat
              *(value_text(params[key]) if key in params else "" for key in keys),
              seconds_of(trial), *times, worker_of(trial), f"{directory_of(trial)}/" if place.is_dir() else "",
              _run_id(place), reason_of(trial), trial.user_attrs.get(RETRY_OF), retries.get(trial.number),
-             len(trial.intermediate_values)]
+             len(trial.intermediate_values), trial.user_attrs.get(CONFIRMS, {}).get("trial"),
+             *((of.mean, of.std) if (of := found.get(trial.number)) else (None, None))]
         )  # fmt: skip
     return table.getvalue()
 
@@ -147,7 +159,7 @@ def _best_paragraphs(facts: SearchFacts, trials: Sequence[FrozenTrial], best: Be
     found = [f"Best: {what} with {values}, in `{facts.directory}/{directory_of(best.trial)}`."]
     if best.overrides is not None:
         found.append(f"Run it again:\n\n```bash\n{best.short_command or best.full_command}\n```")
-    return [*found, _best_table(facts, trials)]
+    return [*found, *confirmation_paragraphs(facts, trials), _best_table(facts, trials)]
 
 
 def _best_table(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> str:

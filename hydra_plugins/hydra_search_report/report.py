@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hydra_plugins.hydra_search.files import BEST, REPORT, SUMMARY, TABLE, write_aside
+from hydra_plugins.hydra_search.trials import searched
 
 from ._facts import SearchFacts, SpaceRow
 
@@ -39,8 +40,9 @@ def write_report(facts: SearchFacts, trials: Sequence["FrozenTrial"], directory:
         (directory / BEST).unlink(missing_ok=True)
     else:
         write_aside(directory / BEST, " ".join(best.overrides) + "\n")
-    measured = importances(facts, trials)
-    advice = advise(facts, trials)
+    of_search = searched(trials)
+    measured = importances(facts, of_search)
+    advice = advise(facts, of_search)
     write_aside(directory / SUMMARY, summary(facts, trials, best, advice, status))
-    course, parameters = search_plots(facts, trials), sections(facts, trials, measured)
+    course, parameters = search_plots(facts, of_search), sections(facts, of_search, measured)
     write_aside(directory / REPORT, Page(facts, trials, status, best, advice, course, parameters).html())

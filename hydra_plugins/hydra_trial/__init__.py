@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
-__all__ = ["TrialPruned", "muted", "report", "set_user_attr", "trial_number"]
+__all__ = ["TrialPruned", "confirmed_number", "muted", "report", "set_user_attr", "trial_number"]
 
 Listener = Callable[[float, int], None]
 
@@ -18,11 +18,15 @@ class TrialPruned(Exception):
 
 
 class CurrentTrial(Protocol):
-    """What a sweeper lends to the job while it runs; Optuna's Trial is one."""
+    """What a sweeper lends to the job while it runs."""
 
     @property
     def number(self) -> int:
         """The trial's number in its study."""
+
+    @property
+    def confirms(self) -> int | None:
+        """The number of the trial whose parameters it runs again after the search; None in the search itself."""
 
     def set_user_attr(self, key: str, value: object) -> None:
         """Keep a JSON value with the trial."""
@@ -36,6 +40,11 @@ _muted: list[bool] = []
 def trial_number() -> int | None:
     """Return the number of the current trial; None outside a search."""
     return _current[-1].number if _current else None
+
+
+def confirmed_number() -> int | None:
+    """Return the number of the trial whose parameters the current one runs again, to confirm it; None for any other."""
+    return _current[-1].confirms if _current else None
 
 
 def set_user_attr(key: str, value: object) -> None:

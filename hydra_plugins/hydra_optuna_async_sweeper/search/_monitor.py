@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState
 
-from hydra_plugins.hydra_search.owner import Owner, is_ours
-from hydra_plugins.hydra_search.trials import LOST
+from hydra_plugins.hydra_search.owner import Owner, is_ours, owner_of, sweeper_of
+from hydra_plugins.hydra_search.trials import LOST, is_confirmation
 
-from ._queue import owner_of, sweeper_of
 from ._stop import stop_reason
 
 if TYPE_CHECKING:
@@ -124,7 +123,8 @@ class LauncherGuard:
 
     def _reason(self, trials: "Sequence[FrozenTrial]") -> Vain | None:
         running = any(trial.state is TrialState.RUNNING and is_ours(trial) for trial in trials)
-        if not running and stop_reason(trials, self._search) is not None:
+        confirms = any(trial.state is TrialState.WAITING and is_confirmation(trial) for trial in trials)
+        if not running and not confirms and stop_reason(trials, self._search) is not None:
             return Vain.DONE
         if self._n_workers is None:
             return None

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, TextIO
 
-from hydra_plugins.hydra_search.trials import Outcome, best_trials, outcome_of
+from hydra_plugins.hydra_search.trials import Outcome, best_trials, is_confirmation, outcome_of, searched
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,7 +104,7 @@ def progress_line(trials: "Sequence[FrozenTrial]", search: "Search", seconds: fl
 
     This sweep started so many `seconds` ago, when `over_before` trials were over.
     """
-    count = Counter(outcome_of(trial, search.max_retries) for trial in trials)
+    count = Counter(outcome_of(trial, search.max_retries) for trial in searched(trials))
     done = count[Outcome.FINISHED] + count[Outcome.PRUNED] + count[Outcome.FAILED]
     parts = [f"{done}/{search.n_trials} trials", f"{count[Outcome.RUNNING]} running"]
     parts += [
@@ -112,6 +112,9 @@ def progress_line(trials: "Sequence[FrozenTrial]", search: "Search", seconds: fl
         for outcome in (Outcome.PRUNED, Outcome.FAILED, Outcome.REPEATED)
         if count[outcome]
     ]
+    confirming = [outcome_of(trial, search.max_retries) for trial in trials if is_confirmation(trial)]
+    if confirming:
+        parts.append(f"{confirming.count(Outcome.CONFIRMING)} of {len(confirming)} confirmed")
     best = best_trials(trials, search.directions)
     if best and len(search.directions) == 1:
         parts.append(f"best {best[0].values[0]:{DIGITS}}")

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from hydra_plugins.hydra_search.owner import Owner, Watch, is_ours
+from hydra_plugins.hydra_search.owner import Owner, Watch, is_ours, owner_of, sweeper_of
 from hydra_plugins.hydra_search.results import Attempt, load_result, mark_lost
 from hydra_plugins.hydra_search.trials import (
+    CONFIRMS,
     FIXED,
     INTERRUPTED,
     LOST,
@@ -23,11 +24,14 @@ from hydra_plugins.hydra_search.trials import (
     WORKER,
     Outcome,
     directory_of,
+    is_confirmation,
     outcome_of,
     retries_of,
+    searched,
 )
 
 from .._upstream import trial_id
+from ._confirm import may_confirm, missing
 from ._stop import stop_reason
 
 if TYPE_CHECKING:
@@ -63,12 +67,12 @@ class TrialQueue:
 
     def claim(self) -> FrozenTrial | None:
         """Take a waiting trial for this process; None if the search is to end, or all that is left is taken."""
-        # Read once: a database sends everything that is not finished, each time.
-        while stop_reason(trials := self.trials(), self.search) is None:
+        while True:
+            trials = self.trials()  # once: a database sends everything that is not finished, each time
             if self._requeue_forgotten(t for t in trials if trial_id(t) in self._closed and owner_of(t) == Owner.me()):
                 continue
             waiting = self._claimable(trials)
-            if not waiting and self.fill() == 0:
+            if not waiting and (stop_reason(trials, self.search) is not None or self.fill() == 0):
                 return None
             if len(waiting) < sum(trial.state is TrialState.WAITING for trial in trials):
                 if taken := self.search.storage.retry(self._take_one_by_one):
@@ -80,14 +84,18 @@ class TrialQueue:
             for trial in waiting[start:] + waiting[:start]:
                 if self._take(trial):
                     return trial
-        return None
 
     def _claimable(self, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
         """Return the waiting trials that the budget has room for: those with parameters first, then the blank ones.
 
         More wait where the budget was lowered, another sweep asks for more, or somebody has enqueued a trial meanwhile.
+        When the search has ended, those that confirm its best.
         """
         waiting = [trial for trial in trials if trial.state is TrialState.WAITING]
+        reason = stop_reason(trials, self.search)
+        if reason is not None:
+            return list(filter(is_confirmation, waiting)) if may_confirm(reason, self.search) else []
+        trials, waiting = searched(trials), searched(waiting)
         room = self.search.n_trials - sum(map(self._counts, trials)) + len(waiting)
         return sorted(waiting, key=_is_blank)[: max(room, 0)]
 
@@ -127,16 +135,28 @@ class TrialQueue:
         storage = self.search.storage.without_retry(self.storage)
         with self._lock:
             trials = storage.get_all_trials(self.study_id, deepcopy=False)
-            blank = sum(trial.state is TrialState.WAITING and _is_blank(trial) for trial in trials)
-            missing = self.search.n_trials - sum(map(self._counts, trials))
-            # Blank ones that wait give way to the user's own.
-            new = [*self._retries(trials), *self._enqueued(trials)][: max(missing + blank, 0)]
-            if not any(trial.state is TrialState.WAITING for trial in trials):
-                chunk = max(8, min(2 * self.search.n_jobs, LARGEST_CHUNK))
-                new += [_waiting_trial()] * max(0, min(missing, chunk) - len(new))
+            reason = stop_reason(trials, self.search)
+            if reason is None:
+                new = self._of_search(searched(trials))
+            else:
+                new = self._of_confirmation(trials) if may_confirm(reason, self.search) else []
             for trial in new:
                 storage.create_new_trial(self.study_id, template_trial=trial)
             return len(self._claimable([*trials, *new]))
+
+    def _of_search(self, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+        blank = sum(trial.state is TrialState.WAITING and _is_blank(trial) for trial in trials)
+        missing = self.search.n_trials - sum(map(self._counts, trials))
+        # Blank ones that wait give way to the user's own.
+        new = [*self._retries(trials), *self._enqueued(trials)][: max(missing + blank, 0)]
+        if not any(trial.state is TrialState.WAITING for trial in trials):
+            chunk = max(8, min(2 * self.search.n_jobs, LARGEST_CHUNK))
+            new += [_waiting_trial()] * max(0, min(missing, chunk) - len(new))
+        return new
+
+    def _of_confirmation(self, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+        new = [_waiting_trial(trial.params, attributes) for trial, attributes in missing(trials, self.search)]
+        return [*self._retries([trial for trial in trials if is_confirmation(trial)]), *new]
 
     def _counts(self, trial: FrozenTrial) -> bool:
         """Tell whether the trial takes a place of the budget. One that another program runs does when it has ended."""
@@ -152,7 +172,8 @@ class TrialQueue:
         return [
             _waiting_trial(
                 {**trial.system_attrs.get(FIXED, {}), **trial.params},  # it may have been lost between two parameters
-                {
+                {key: trial.user_attrs[key] for key in (CONFIRMS,) if key in trial.user_attrs}
+                | {
                     RETRY_OF: trial.number,
                     RETRIES: retries_of(trial.user_attrs) + (trial.user_attrs[LOST] != INTERRUPTED),
                 },
@@ -205,21 +226,10 @@ class TrialQueue:
         return closed
 
 
-def owner_of(trial: FrozenTrial) -> Owner | None:
-    """Return the process that took the trial; None before it has written so."""
-    return Owner.of_attribute(trial.user_attrs.get(WORKER))
-
-
 def attempt_of(trial: FrozenTrial) -> Attempt | None:
     """Return to what the files of the trial's job belong; None before a worker has said that it took the trial."""
     owner = owner_of(trial)
     return Attempt(owner, trial.number) if owner else None
-
-
-def sweeper_of(trial: FrozenTrial) -> Owner | None:
-    """Return the process that started the trial's worker."""
-    worker = trial.user_attrs.get(WORKER)
-    return Owner.of_attribute(worker.get(SWEEPER)) if isinstance(worker, Mapping) else None
 
 
 def _waiting_trial(

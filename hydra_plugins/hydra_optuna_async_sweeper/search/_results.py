@@ -23,6 +23,7 @@ from hydra_plugins.hydra_search.trials import best_trials, directory_of, finishe
 from hydra_plugins.hydra_search_report.report import SearchFacts, SpaceRow, write_report
 
 from ..space._parameter import stored_text
+from ._confirm import say_confirmed
 from ._constraints import count_feasible
 from ._progress import brief, values_text
 
@@ -55,9 +56,9 @@ def write_results(search: "Search", trials: "Sequence[FrozenTrial]") -> bool:
         )
     content: dict[str, object] = {"name": "optuna", **count_feasible(search.constraints, finished(trials))}
     if len(search.directions) == 1:
-        best = ranked[0]
+        best, means = ranked[0], say_confirmed(search, trials)
         log.info(f"Best trial: {_line_of(search, best)}")
-        content |= {"best_params": best.params, "best_value": best.value, **_place_of(search, best)}
+        content |= {"best_params": best.params, "best_value": best.value, **_place_of(search, best), **means}
     else:
         log.info(f"Number of Pareto solutions: {len(ranked)}")
         for trial in ranked:

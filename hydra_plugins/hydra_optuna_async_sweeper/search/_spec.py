@@ -34,6 +34,7 @@ from ..worker._draw import DUPLICATES, RESAMPLE
 from ..worker._gpu import devices_of
 from ..worker._job_config import Composer
 from ..worker._sampler import Plain, is_grid, load_custom_space, make_pruner, try_sampler
+from ._confirm import Confirmation, read_confirmation
 from ._constraints import Constraint, read_constraints
 from ._directories import check_pattern, refuse_leftovers
 from ._fingerprint import Fingerprint, fingerprint_of
@@ -76,6 +77,7 @@ class Search:
     max_stagnation_trials: int | None  # in a row that have not bettered the best by min_improvement
     min_improvement: float
     constraints: tuple[Constraint, ...]
+    confirmation: Confirmation | None
     report: bool  # whether to write report.html and the files that go with it
     # the GPUs that are shared out among the workers: their names, none for those that a worker sees; None to leave it
     devices: tuple[str, ...] | None = None
@@ -135,6 +137,9 @@ def prepare_search(
         max_stagnation_trials=stagnation_of(settings, directions),
         min_improvement=settings.min_improvement,
         constraints=read_constraints(settings.constraints),
+        confirmation=read_confirmation(
+            settings.confirm, config, directions, [lines for lines, _ in jobs], fixed, composer
+        ),
         report=settings.report,
         devices=devices_of(settings.devices),
         on_mismatch=_checked("on_mismatch", settings.on_mismatch, ON_MISMATCH),

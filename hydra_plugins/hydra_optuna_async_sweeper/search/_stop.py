@@ -3,24 +3,23 @@
 import math
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from optuna.trial import FrozenTrial, TrialState
 
-from hydra_plugins.hydra_search.owner import Owner
+from hydra_plugins.hydra_search.owner import sweeper_of
 from hydra_plugins.hydra_search.trials import (
     EXHAUSTED,
     MAXIMIZE,
     REPEATS,
-    SWEEPER,
-    WORKER,
     Outcome,
     finished,
     is_feasible,
     outcome_of,
     over,
     reason_of,
+    searched,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +37,7 @@ OF_ONE_TRIAL = re.compile(r"0x[0-9a-f]+|[-+]?\d[\d.]*(e[-+]?\d+)?", re.IGNORECAS
 
 def stop_reason(trials: Sequence[FrozenTrial], search: "Search") -> str | None:
     """Return the name of the setting that ends the search now; None while it goes on."""
+    trials = searched(trials)
     counted = over(trials, search.max_retries)
     failed = sum(outcome_of(trial, search.max_retries) is Outcome.FAILED for trial in counted)
     if failed > search.max_failure_rate * search.n_trials:
@@ -61,7 +61,7 @@ def stop_reason(trials: Sequence[FrozenTrial], search: "Search") -> str | None:
 
 def _fail_alike(counted: Sequence[FrozenTrial], search: "Search", enough: int) -> bool:
     """Tell whether all trials of this sweep so far, `enough` of them, have failed for one reason."""
-    of_sweep = [trial for trial in counted if _sweeper_of(trial) == search.sweeper]
+    of_sweep = [trial for trial in counted if sweeper_of(trial) == search.sweeper]
     if len(of_sweep) < enough or any(outcome_of(t, search.max_retries) is not Outcome.FAILED for t in of_sweep):
         return False
     return len({OF_ONE_TRIAL.sub("#", reason_of(trial)) for trial in of_sweep}) == 1
@@ -75,13 +75,8 @@ def _draws_nothing_new(trials: Sequence[FrozenTrial], search: "Search") -> bool:
     last = [REPEATS in trial.user_attrs for trial in trials if trial.state.is_finished()][-REPEATS_IN_A_ROW:]
     if len(last) < REPEATS_IN_A_ROW or not all(last):
         return False
-    of_sweep = [trial for trial in trials if REPEATS in trial.user_attrs and _sweeper_of(trial) == search.sweeper]
+    of_sweep = [trial for trial in trials if REPEATS in trial.user_attrs and sweeper_of(trial) == search.sweeper]
     return len(of_sweep) >= REPEATS_IN_A_ROW
-
-
-def _sweeper_of(trial: FrozenTrial) -> Owner | None:
-    worker = trial.user_attrs.get(WORKER)
-    return Owner.of_attribute(worker.get(SWEEPER)) if isinstance(worker, Mapping) else None
 
 
 def stagnating(counted: Iterable[FrozenTrial], search: "Search") -> int:

@@ -18,7 +18,7 @@ from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.secret_sources import recorded_yaml, secrets_of
 from hydra_plugins.hydra_search.secrets import say_masked
 from hydra_plugins.hydra_search.signals import terminable
-from hydra_plugins.hydra_search.trials import ERROR, Outcome, directory_of, outcome_of, over, reason_of
+from hydra_plugins.hydra_search.trials import ERROR, Outcome, directory_of, outcome_of, over, reason_of, searched
 
 from ..worker._job_config import item_context
 from ..worker._sampler import Samplers, is_grid
@@ -154,7 +154,7 @@ class Sweep:
         while True:
             running = self.queue.running()
             goes_on = stop_reason(self.queue.trials(), self.search) is None
-            if goes_on and (waiting := self.queue.fill()) > 0:
+            if (waiting := self.queue.fill()) > 0:
                 return waiting
             # What was asked for is there: what other sweeps on the study still run is theirs.
             if not running or (not goes_on and not own_workers(running)):
@@ -225,7 +225,7 @@ class Sweep:
 
     def _fail_for_failures(self, limit_name: str) -> NoReturn:
         trials, limit = self.queue.trials(TrialState.FAIL), self.search.max_retries
-        failed = [trial for trial in trials if outcome_of(trial, limit) is Outcome.FAILED]
+        failed = [trial for trial in searched(trials) if outcome_of(trial, limit) is Outcome.FAILED]
         last = failed[-1]
         reason = reason_of(last) if ERROR in last.user_attrs else f"{reason_of(last)}, and retried {limit} times"
         if limit_name == ALIKE:

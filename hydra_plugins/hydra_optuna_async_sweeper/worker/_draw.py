@@ -14,7 +14,9 @@ from hydra_plugins.hydra_search.trials import FIXED, REPEATS
 from .._upstream import HeldBack, trial_id
 
 if TYPE_CHECKING:
-    from ._sampler import Samplers
+    from optuna.samplers import BaseSampler
+
+    SamplerOf = Callable[[int, int], BaseSampler]
 
 DUPLICATES = RUN, REUSE, RESAMPLE = "run", "reuse", "resample"
 # Of one trial: a few by its sampler, then by chance, which finds 1 % of a space that are new in one case of five.
@@ -35,7 +37,7 @@ class Drawn:
     known: FrozenTrial | None  # the trial that it repeats
 
 
-def draw(study: Study, claimed: FrozenTrial, samplers: "Samplers", suggest: Suggest, duplicates: str) -> Drawn:
+def draw(study: Study, claimed: FrozenTrial, sampler_of: "SamplerOf", suggest: Suggest, duplicates: str) -> Drawn:
     """Draw the parameters of a claimed trial. The same trial is given the same draws, whoever draws.
 
     A trial of which somebody has set parameters repeats none.
@@ -43,17 +45,17 @@ def draw(study: Study, claimed: FrozenTrial, samplers: "Samplers", suggest: Sugg
     Args:
         study: its sampler is that of the first draw, and hears of the trial's end whichever was the last.
         claimed: the trial, before it has parameters.
-        samplers: make a sampler for each draw.
+        sampler_of: makes a sampler for each draw, as `Samplers.of_trial` does.
         suggest: draws all parameters.
         duplicates: what is done with parameters that another trial has, see OptunaAsyncSweeperConf.
     """
     is_free = not claimed.system_attrs.get(FIXED) and duplicates != RUN
-    first = study.sampler = samplers.of_trial(claimed.number)
+    first = study.sampler = sampler_of(claimed.number, 0)
     drawn = _draw_once(study, claimed, suggest, is_free)
     for attempt in range(1, DRAWS if duplicates == RESAMPLE else 1):
         if drawn.known is None:
             break
-        study.sampler = samplers.of_trial(claimed.number, attempt)
+        study.sampler = sampler_of(claimed.number, attempt)
         drawn = _draw_once(study, claimed, suggest, is_free)
     study.sampler = first
     return drawn

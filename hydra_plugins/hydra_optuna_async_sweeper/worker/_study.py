@@ -2,19 +2,32 @@
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from optuna import Study, Trial
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.hydra_search.errors import DatabaseGone, one_line
-from hydra_plugins.hydra_search.trials import ERROR, EXHAUSTED, REPEATS, RESERVED, constraints_of, violation_of
+from hydra_plugins.hydra_search.trials import (
+    ERROR,
+    EXHAUSTED,
+    REPEATS,
+    RESERVED,
+    best_first,
+    constraints_of,
+    finished,
+    is_confirmation,
+    searched,
+    violation_of,
+)
 
 from .._upstream import after_trial, trial_id
 from ..search._constraints import excesses
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
     from optuna.storages import BaseStorage
@@ -29,6 +42,31 @@ log = logging.getLogger(__name__)
 LONGEST_ERROR = 2000  # characters of a failed trial's reason in the study
 
 
+class OfSearch:
+    """A storage as samplers and pruners see it: without the trials that confirm others, of which they learn nothing."""
+
+    def __init__(self, storage: "BaseStorage") -> None:
+        self._storage = storage
+
+    def __getattr__(self, name: str) -> Any:  # Any: whatever a storage has
+        return getattr(self._storage, name)
+
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: "Container[TrialState] | None" = None
+    ) -> list[FrozenTrial]:
+        """Return the trials of the search."""
+        return searched(self._storage.get_all_trials(study_id, deepcopy, states))
+
+    def get_best_trial(self, study_id: int) -> FrozenTrial:
+        """Return the best one, by its value alone. Raises ValueError where there is none."""
+        best = self._storage.get_best_trial(study_id)
+        if not is_confirmation(best):
+            return best
+        direction = self._storage.get_study_directions(study_id)[0].name.lower()
+        done = finished(self.get_all_trials(study_id, deepcopy=False))
+        return best_first(done, lambda trial: trial.values, [direction])[0]
+
+
 class StudyOfTrial(Study):
     """A study in the hands of a worker, for one trial."""
 
@@ -41,7 +79,7 @@ class StudyOfTrial(Study):
         trial: FrozenTrial,
         secrets: "Secrets",
     ) -> None:
-        super().__init__(search.study_name, storage, sampler, pruner)
+        super().__init__(search.study_name, cast("BaseStorage", OfSearch(storage)), sampler, pruner)
         self.storage = storage
         self.trial_id = trial_id(trial)
         self.number = trial.number

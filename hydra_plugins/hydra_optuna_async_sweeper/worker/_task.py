@@ -14,7 +14,7 @@ from hydra_plugins.hydra_search.errors import SearchError, TrialLost
 from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.results import Attempt, forget_result, mark_lost, objective_values, save_result
 from hydra_plugins.hydra_search.signals import Terminated
-from hydra_plugins.hydra_search.trials import RESERVED, reason_of
+from hydra_plugins.hydra_search.trials import CONFIRMS, RESERVED, reason_of
 
 from ..search._constraints import Constraint
 from ._study import StudyOfTrial
@@ -113,6 +113,12 @@ class JobTrial:
     def number(self) -> int:
         """The trial's number in its study."""
         return self._trial.number
+
+    @property
+    def confirms(self) -> int | None:
+        """The number of the trial that this one confirms."""
+        confirms = self._trial.user_attrs.get(CONFIRMS)
+        return confirms["trial"] if confirms else None
 
     def set_user_attr(self, key: str, value: object) -> None:
         """Keep a JSON value with the trial.

@@ -13,6 +13,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 from optuna import Trial, TrialPruned
 from optuna.exceptions import UpdateFinishedTrialError
+from optuna.pruners import NopPruner
 from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
@@ -22,9 +23,18 @@ from hydra_plugins.hydra_search.grammar import override_text
 from hydra_plugins.hydra_search.owner import SECONDS_BETWEEN_BEATS, Owner, every
 from hydra_plugins.hydra_search.results import Attempt, forget_result, note_violation
 from hydra_plugins.hydra_search.secret_sources import secrets_of
-from hydra_plugins.hydra_search.trials import BEAT, INTERRUPTED, JOB_DIR, directory_of, violation_of
+from hydra_plugins.hydra_search.trials import (
+    BEAT,
+    CONFIRMS,
+    INTERRUPTED,
+    JOB_DIR,
+    directory_of,
+    is_confirmation,
+    violation_of,
+)
 
 from .._upstream import returned, trial_id
+from ..search._confirm import with_override
 from ..search._directories import take_directory
 from ..search._progress import brief, values_text
 from ._draw import Drawn, draw, wait_for
@@ -86,7 +96,8 @@ class TrialRunner:
         return f"Trial {claimed.number} {end}" if end else ""
 
     def _run(self, claimed: FrozenTrial) -> str:
-        study = StudyOfTrial(self.search, self.queue.storage, RandomSampler(), self.pruner, claimed, self.secrets)
+        pruner = NopPruner() if is_confirmation(claimed) else self.pruner
+        study = StudyOfTrial(self.search, self.queue.storage, RandomSampler(), pruner, claimed, self.secrets)
         task = Task(self.task_function, study, self.search.constraints)
         try:
             drawn = self._draw(study, claimed)
@@ -145,14 +156,17 @@ class TrialRunner:
 
     def _draw(self, study: StudyOfTrial, claimed: FrozenTrial) -> Drawn:
         try:
-            return draw(study, claimed, self.samplers, self._suggest, self.search.duplicates)
+            sampler_of = _no_sampler if is_confirmation(claimed) else self.samplers.of_trial
+            return draw(study, claimed, sampler_of, self._suggest, self.search.duplicates)
         except (UpdateFinishedTrialError, DatabaseGone, NoJob):
             raise
         except Exception as error:  # the sampler's code, or a value that the space does not have
             raise NoJob(f"no parameters for it. {type(error).__name__}: {one_line(error)}") from error
 
     def _suggest(self, trial: Trial) -> list[str]:
-        return [*self.search.space.suggest(trial), *self.search.fixed, *self._custom_overrides(trial)]
+        lines = [*self.search.space.suggest(trial), *self.search.fixed, *self._custom_overrides(trial)]
+        confirms = trial.user_attrs.get(CONFIRMS)
+        return with_override(lines, confirms["override"]) if confirms else lines
 
     def _custom_overrides(self, trial: Trial) -> list[str]:
         """Return an override for each parameter that the user's `custom_search_space` suggests."""
@@ -168,6 +182,11 @@ class TrialRunner:
     def _beat(self, trial: FrozenTrial, number: int) -> None:
         with suppress(UpdateFinishedTrialError):  # it ends, or was taken for lost, this very moment
             self.queue.storage.set_trial_user_attr(trial_id(trial), BEAT, [number, time.time()])
+
+
+def _no_sampler(number: int, attempt: int = 0) -> RandomSampler:
+    """Return what has nothing to draw: all parameters of a trial that confirms another one are given."""
+    return RandomSampler()
 
 
 def _reason_without_job(error: Exception) -> str:
