@@ -3,18 +3,15 @@
 import json
 import logging
 import os
-import traceback
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from hydra.core.utils import JobStatus
 from hydra.types import RunMode
 
-from hydra_plugins.hydra_search.errors import InvalidObjective, SearchError, TrialLost
+from hydra_plugins.hydra_search.errors import SearchError
 from hydra_plugins.hydra_search.files import METRICS
 from hydra_plugins.hydra_search.owner import every
-from hydra_plugins.hydra_search.results import load_result, objective_values, reason_of_loss
 from hydra_plugins.hydra_search.secret_sources import secrets_of_job
 from hydra_plugins.hydra_search.secrets import Secrets
 from hydra_plugins.hydra_search.trials import CONFIRMS
@@ -22,12 +19,13 @@ from hydra_plugins.hydra_trial import confirmed_number, listening
 
 from ._client import connect
 from ._delivery import deliver, run_of_key, say_left_out
+from ._end import End, end_of
 from ._model import SEARCHED, NoModel
 from ._payload import clean_key, clean_tags, now, numbers_in, params_of
 from ._reach import breaker_of, made_once
 from ._record import JOB_KEY, JobRecord, SearchRecord
 from ._resolved import choices_of, save_resolved_config, task_config
-from ._upstream import leave_active_runs, nesting_by_default, result_of
+from ._upstream import leave_active_runs, nesting_by_default
 from ._values import INT64, log_values
 from .config import Settings
 
@@ -188,15 +186,6 @@ def searched_groups(record: JobRecord) -> dict[str, str]:
     return {group: option for group, option in record.tags.items() if group in keys}
 
 
-class End(NamedTuple):
-    """How a job ended: the run's status, the objective values, the traceback or reason."""
-
-    status: str
-    values: tuple[float, ...] = ()
-    error: str | None = None
-    pruned: bool = False
-
-
 def conclude(settings: Settings, record: JobRecord, directory: Path, end: End) -> None:
     """Complete the record: its end, and its metrics with those that the job has left in metrics.json."""
     record.end_time = now()
@@ -215,40 +204,3 @@ def conclude(settings: Settings, record: JobRecord, directory: Path, end: End) -
     last_step = max((step for *_, step in record.metrics if step in INT64), default=0)
     after_all = max([record.end_time, *(time + 1 for _, _, time, _ in record.metrics)])
     record.metrics += [(key, value, after_all, last_step) for key, value in results.items()]
-
-
-def end_of(job_return: "JobReturn", settings: Settings) -> End:
-    """Return how the job ended.
-
-    A job that returns nothing is a fine job, unless somebody wants to compare it.
-    """
-    result = result_of(job_return)
-    if job_return.status is JobStatus.COMPLETED:
-        if result is None and not settings.directions:
-            return End("FINISHED")
-        try:
-            return End("FINISHED", objective_values(result, len(settings.metrics)))
-        except InvalidObjective as error:
-            result = error
-    if isinstance(result, InvalidObjective):  # also if a sweeper, or its preflight, has refused the result before
-        return End("FAILED", error=str(result))
-    # Optuna's exception is known by name, so that it need not be imported.
-    if any(kind.__name__ == "TrialPruned" for kind in type(result).__mro__):
-        return End("KILLED", error=str(result), pruned=True)
-    if isinstance(result, TrialLost):
-        return End("KILLED", error=str(result))
-    if isinstance(result, BaseException):
-        status = "FAILED" if isinstance(result, Exception) else "KILLED"
-        return End(status, error="".join(traceback.format_exception(result)))
-    return End("FAILED", error="the job ended without a result")
-
-
-def end_of_lost(directory: Path, record: JobRecord) -> End:
-    """Return how a job ended whose process ended before it could say: as its study says, or with what it has left."""
-    reason = reason_of_loss(directory, record.attempt)
-    if reason is not None:
-        return End("KILLED", error=reason)
-    values = load_result(directory, record.attempt)
-    if values is not None:
-        return End("FINISHED", tuple(values))
-    return End("KILLED", error="the job's process ended before the job did")

@@ -21,7 +21,8 @@ from hydra_plugins.hydra_search.urls import masked
 
 from ._client import connect, ui_command
 from ._delivery import Parcel, deliver, say_left_out
-from ._job_run import conclude, end_of_lost
+from ._end import end_of_lost
+from ._job_run import conclude
 from ._parent import LOCK_FILE, parent_of
 from ._payload import MAX_TAG_LENGTH, clean_key, clean_text, now, shorten
 from ._reach import is_gone, is_there

@@ -58,7 +58,8 @@ def main(cfg: DictConfig) -> Any:
         if cfg.bad in ENDS:
             raise ENDS[cfg.bad]
         return {"nan": float("nan"), "inf": float("inf"), "none": None, "text": "0.9"}[cfg.bad]
-    return float(cfg.x) if cfg.objectives == 1 else [float(cfg.x), abs(cfg.x - 0.5)]
+    x = float(cfg.slope * cfg.x)
+    return x if cfg.objectives == 1 else [x, abs(x - 0.5)]
 
 
 class KillerAtEnd(Callback):

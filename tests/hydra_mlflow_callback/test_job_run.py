@@ -12,7 +12,8 @@ import pytest
 from hydra.core.utils import JobReturn
 
 from hydra_plugins.hydra_mlflow_callback._client import connect, open_experiment
-from hydra_plugins.hydra_mlflow_callback._job_run import End, JobRun, end_of, end_of_lost
+from hydra_plugins.hydra_mlflow_callback._end import End, end_of, end_of_lost
+from hydra_plugins.hydra_mlflow_callback._job_run import JobRun
 from hydra_plugins.hydra_mlflow_callback._record import SearchRecord, load_job
 from hydra_plugins.hydra_mlflow_callback.config import Settings
 from hydra_plugins.hydra_search.errors import InvalidObjective, SearchError, TrialLost

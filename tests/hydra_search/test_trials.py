@@ -16,7 +16,6 @@ from hydra_plugins.hydra_search.trials import (
     directory_of,
     finished,
     is_feasible,
-    is_over,
     outcome_of,
     over,
     reason_of,
@@ -73,7 +72,6 @@ def test_without_retries_a_lost_trial_has_failed_unless_it_was_interrupted() -> 
     ],
 )  # fmt: skip
 def test_budget_counts_what_has_ended_for_good(outcome: FrozenTrial, counts: bool) -> None:
-    assert is_over(outcome, max_retries=1) is counts
     assert bool(over([outcome], 1)) is counts
 
 

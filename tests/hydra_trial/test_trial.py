@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hydra_plugins import hydra_trial
-from hydra_plugins.hydra_trial import listening, muted, report, running, set_user_attr, trial_number
+from hydra_plugins.hydra_trial import confirmed_number, listening, muted, report, running, set_user_attr, trial_number
 
 
 def test_report_does_nothing_without_a_listener_and_reaches_each_one_inside_the_block() -> None:
@@ -75,6 +75,7 @@ class Trial:
     """What a sweeper lends to a job."""
 
     number = 7
+    confirms = 3
 
     def __init__(self) -> None:
         self.kept: dict[str, object] = {}
@@ -87,11 +88,14 @@ def test_job_knows_its_trial_inside_the_block_only() -> None:
     trial = Trial()
     with running(trial):
         assert trial_number() == 7
+        assert confirmed_number() == 3
         set_user_attr("note", [1])
     assert trial_number() is None
+    assert confirmed_number() is None
     set_user_attr("note", [2])
     assert trial.kept == {"note": [1]}
 
 
 def test_package_offers_jobs_these_names_and_no_more() -> None:
-    assert set(hydra_trial.__all__) == {"TrialPruned", "muted", "report", "set_user_attr", "trial_number"}
+    asked, told = {"confirmed_number", "trial_number"}, {"TrialPruned", "muted", "report", "set_user_attr"}
+    assert set(hydra_trial.__all__) == asked | told

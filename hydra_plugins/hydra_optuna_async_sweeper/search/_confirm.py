@@ -8,29 +8,14 @@ from typing import TYPE_CHECKING
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from optuna.trial import FrozenTrial, TrialState
 
-from hydra_plugins.hydra_search.confirmation import first_place
 from hydra_plugins.hydra_search.errors import bad_input, one_line, suggestion
 from hydra_plugins.hydra_search.grammar import override_text
-from hydra_plugins.hydra_search.owner import is_ours
-from hydra_plugins.hydra_search.trials import (
-    CONFIRMS,
-    best_of_search,
-    best_trials,
-    confirmed_trials,
-    is_confirmation,
-    searched,
-)
-
-from ._progress import DIGITS
-from ._stop import ALIKE, FAILURES
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from ..worker._job_config import Composer
-    from ._spec import Search
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +41,7 @@ def read_confirmation(
     value: object,
     config: DictConfig,
     directions: Sequence[str],
-    branches: Sequence[Sequence[str]],
+    jobs: Sequence[tuple[Sequence[str], DictConfig]],
     fixed: Sequence[str],
     composer: "Composer",
 ) -> Confirmation | None:
@@ -66,7 +51,7 @@ def read_confirmation(
         value: what it is set to.
         config: the sweep's, which must have the key.
         directions: of the objectives.
-        branches: what the search varies in a job of each branch, as overrides.
+        jobs: what the search varies in a job of each branch, as overrides, and its configuration.
         fixed: overrides that every job has.
         composer: composes what a job would be under each value.
 
@@ -82,14 +67,14 @@ def read_confirmation(
     top, key, values = value["top"], str(value["key"]), value["values"]
     if isinstance(top, bool) or not isinstance(top, int) or top < 1:
         raise bad_input(f"{KEY}.top", top, "must be a number of trials, 1 or more", EXAMPLE)
-    _check_key(key, config, {line.lstrip("+").partition("=")[0] for lines in branches for line in lines})
+    _check_key(key, config, {line.lstrip("+").partition("=")[0] for lines, _ in jobs for line in lines})
     texts = [override_text(each) for each in values] if isinstance(values, list) else []
     if not texts or len(set(texts)) < len(texts):
         raise bad_input(f"{KEY}.values", values, "must be a list of different values, one for each run", EXAMPLE)
     confirmation = Confirmation(top, tuple(f"{key}={text}" for text in texts))
     for override in confirmation.overrides:
         try:
-            composer.compose(with_override([*branches[0], *fixed], override), 0)
+            composer.compose(with_override([*jobs[0][0], *fixed], override), 0)
         except (HydraException, OmegaConfBaseException) as error:
             rule = f"no job can be composed with one of them ({one_line(error)})"
             raise bad_input(f"{KEY}.values", override, rule, "Correct it.") from error
@@ -104,52 +89,3 @@ def _check_key(key: str, config: DictConfig, varied: "Collection[str]") -> None:
         raise bad_input(f"{KEY}.key", key, "must be a key of the configuration", suggestion(name, known))
     if key in varied:
         raise bad_input(f"{KEY}.key", key, "must not be searched itself", "Name one that no trial varies, as the seed.")
-
-
-def may_confirm(reason: str, search: "Search") -> bool:
-    """Tell whether a search that ended for this reason confirms its best trials: not one that fails."""
-    return search.confirmation is not None and reason not in (FAILURES, ALIKE)
-
-
-def missing(trials: Sequence[FrozenTrial], search: "Search") -> list[tuple[FrozenTrial, dict[str, object]]]:
-    """Return the runs that nobody has begun, as trials to run again with the attribute that makes each a confirmation.
-
-    None while a trial of the search runs, which may be one of the best.
-    """
-    confirmation = search.confirmation
-    if confirmation is None or any(t.state is TrialState.RUNNING and is_ours(t) for t in searched(trials)):
-        return []
-    begun = {(of["trial"], of["override"]) for of in (t.user_attrs[CONFIRMS] for t in trials if is_confirmation(t))}
-    return [
-        (trial, {CONFIRMS: {"trial": trial.number, "override": override}})
-        for trial in candidates(trials, search.directions, confirmation.top)
-        for override in confirmation.overrides
-        if (trial.number, override) not in begun
-    ]
-
-
-def candidates(trials: Sequence[FrozenTrial], directions: Sequence[str], top: int) -> list[FrozenTrial]:
-    """Return so many of the trials that the search thinks best, with different parameters."""
-    distinct: list[FrozenTrial] = []
-    for trial in best_of_search(trials, directions):
-        if len(distinct) < top and not any(trial.params == other.params for other in distinct):
-            distinct.append(trial)
-    return distinct
-
-
-def say_confirmed(search: "Search", trials: Sequence[FrozenTrial]) -> dict[str, float]:
-    """Log what was confirmed, and whether the first place is clear. Returns mean and spread of the first's runs."""
-    found = confirmed_trials(trials)
-    ranked = [(t.number, t.values[0]) for t in best_trials(trials, search.directions) if t.number in found]
-    if not ranked:
-        if search.confirmation is not None:
-            log.warning("No trial was confirmed: no confirming run has finished.")
-        return {}
-    metric, first = search.metrics[0], found[ranked[0][0]]
-    log.info(f"Confirmed with {', '.join(first.values)}: mean ± standard deviation of the runs")
-    for number, value in ranked:
-        of = found[number]
-        log.info(f"    Trial {number}: {metric} {of.mean:{DIGITS}} ± {of.std:.2g}; in the search {value:{DIGITS}}")
-    if sentence := first_place([(number, found[number]) for number, _ in ranked]):
-        log.info(sentence)
-    return {"confirmed_mean": first.mean, "confirmed_std": first.std}

@@ -31,7 +31,7 @@ from hydra_plugins.hydra_search.trials import (
 )
 
 from .._upstream import trial_id
-from ._confirm import may_confirm, missing
+from ._confirming import may_confirm, missing
 from ._stop import stop_reason
 
 if TYPE_CHECKING:

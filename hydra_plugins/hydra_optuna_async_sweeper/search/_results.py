@@ -23,7 +23,7 @@ from hydra_plugins.hydra_search.trials import best_trials, directory_of, finishe
 from hydra_plugins.hydra_search_report.report import SearchFacts, SpaceRow, write_report
 
 from ..space._parameter import stored_text
-from ._confirm import say_confirmed
+from ._confirming import say_confirmed
 from ._constraints import count_feasible
 from ._progress import brief, values_text
 

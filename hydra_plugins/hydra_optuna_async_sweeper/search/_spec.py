@@ -1,17 +1,16 @@
 """What is searched: every setting read and checked before anything is made, as plain values for all processes."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from hydra.core.override_parser.types import Override
-from omegaconf import DictConfig, OmegaConf
-from optuna.pruners import NopPruner
+from omegaconf import DictConfig
 
 from hydra_plugins.hydra_search.claims import is_timed, study_name_of
-from hydra_plugins.hydra_search.errors import BadInput, bad_input, one_line, shown, suggestion
+from hydra_plugins.hydra_search.errors import bad_input, shown, suggestion
 from hydra_plugins.hydra_search.jobs import Check, check_job, compose_job
 from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.settings import (
@@ -29,17 +28,17 @@ from ..space._overrides import with_overrides
 from ..space._tree import Space, parse_space
 from ..storage._resolve import resolve_storage
 from ..storage._storage import StudyStorage
-from ..worker._choice import settle
 from ..worker._draw import DUPLICATES, RESAMPLE
 from ..worker._gpu import devices_of
 from ..worker._job_config import Composer
-from ..worker._sampler import Plain, is_grid, load_custom_space, make_pruner, try_sampler
+from ..worker._sampler import Plain, is_grid, load_custom_space
 from ._confirm import Confirmation, read_confirmation
 from ._constraints import Constraint, read_constraints
 from ._directories import check_pattern, refuse_leftovers
 from ._fingerprint import Fingerprint, fingerprint_of
 from ._first import first_trials, grid_of
 from ._limits import deadline_of, stagnation_of, target_of
+from ._makers import makers_of
 
 if TYPE_CHECKING:
     from hydra.core.config_loader import ConfigLoader
@@ -105,7 +104,7 @@ def prepare_search(
     space, fixed = _space_of(params, given.values())
     if not space.parameters and not settings.custom_search_space:
         raise nothing_to_vary(params)
-    sampler, pruner = _makers_of(settings, config, space, directions)
+    sampler, pruner = makers_of(settings, config, space, directions)
     load_custom_space(settings.custom_search_space)
     composer = Composer(loader, config)
     jobs = _check_branches(config, loader, space, fixed, check, composer)
@@ -137,9 +136,7 @@ def prepare_search(
         max_stagnation_trials=stagnation_of(settings, directions),
         min_improvement=settings.min_improvement,
         constraints=read_constraints(settings.constraints),
-        confirmation=read_confirmation(
-            settings.confirm, config, directions, [lines for lines, _ in jobs], fixed, composer
-        ),
+        confirmation=read_confirmation(settings.confirm, config, directions, jobs, fixed, composer),
         report=settings.report,
         devices=devices_of(settings.devices),
         on_mismatch=_checked("on_mismatch", settings.on_mismatch, ON_MISMATCH),
@@ -182,57 +179,6 @@ def _check_branches(
         check_job(job, check)
         jobs.append((overrides, job))
     return jobs
-
-
-def _makers_of(
-    settings: "OptunaAsyncSweeperConf", config: DictConfig, space: Space, directions: Sequence[str]
-) -> tuple[Plain, Plain | None]:
-    """Return the settings of sampler and pruner, both checked."""
-    sampler = _maker_of(config, "sampler", settings.sampler)
-    pruner = _maker_of(config, "pruner", settings.pruner)
-    known = None if settings.custom_search_space else space
-    sampler = settle(sampler, known, len(directions), settings.n_trials)
-    _check_makers(sampler, pruner, space, directions)
-    return sampler, pruner
-
-
-def _maker_of(config: DictConfig, key: str, spec: object) -> Plain | None:
-    """Return the settings of the sampler or the pruner; None where the application's own YAML has none."""
-    name, group = f"hydra.sweeper.{key}", f"hydra/sweeper/{key}"
-    if OmegaConf.is_missing(config.hydra.sweeper, key):
-        example = "tpe" if key == "sampler" else "none"
-        raise bad_input(name, "nothing", "must be set", f"Choose one: {group}={example}, for example.")
-    if key not in config.hydra.sweeper or (spec is None and key == "pruner"):
-        return None
-    if not isinstance(spec, Mapping):
-        choice = "tpe" if spec is None else spec
-        raise bad_input(name, spec, "must be a mapping with a _target_", f"Did you mean {group}={choice}?")
-    return cast("Plain", spec) if spec else None
-
-
-def _check_makers(sampler: Plain, pruner: Plain | None, space: Space, directions: Sequence[str]) -> None:
-    _check_makes("pruner", pruner, lambda: make_pruner(pruner))
-    prunes = make_pruner(pruner)
-    if len(directions) > 1 and not isinstance(prunes, NopPruner):
-        rule, remedy = (
-            "needs a single objective: of several, none is the one to prune by",
-            "Set hydra/sweeper/pruner=none.",
-        )
-        raise bad_input("hydra.sweeper.pruner", type(prunes).__name__, rule, remedy)
-    _check_makes(
-        "sampler", sampler, lambda: None if is_grid(sampler) else try_sampler(sampler, space, directions, prunes)
-    )
-
-
-def _check_makes(key: str, spec: Plain | None, make: Callable[[], object]) -> None:
-    try:
-        make()
-    except BadInput:
-        raise
-    except Exception as error:  # whatever Optuna raises for an argument, wrapped by Hydra
-        rule = f"can't be made ({one_line(error.__cause__ or error)})"
-        remedy = f"Correct hydra.sweeper.{key}, or choose another hydra/sweeper/{key}."
-        raise bad_input(f"hydra.sweeper.{key}", dict(spec or {}), rule, remedy) from error
 
 
 def _checked(key: str, value: object, known: Sequence[str]) -> str:

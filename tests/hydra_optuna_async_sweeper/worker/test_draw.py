@@ -42,7 +42,7 @@ class Search:
         return self.storage.get_trial(trial_id)
 
     def draw(self, duplicates: str, claimed: FrozenTrial | None = None) -> Drawn:
-        return draw(self.study, claimed or self.claim(), self.samplers, SPACE.suggest, duplicates)
+        return draw(self.study, claimed or self.claim(), self.samplers.of_trial, SPACE.suggest, duplicates)
 
     def run(self, duplicates: str, **waiting: Any) -> Drawn:
         drawn = self.draw(duplicates, self.claim(**waiting))
@@ -87,13 +87,13 @@ def test_trial_waits_for_an_earlier_one_with_its_point_and_never_for_a_later_one
     search = Search({**TPE, "seed": None})
     one_point = parse_space({"x": "choice(1)"})
     first, second, third = (
-        draw(search.study, search.claim(), search.samplers, one_point.suggest, "reuse") for _ in range(3)
+        draw(search.study, search.claim(), search.samplers.of_trial, one_point.suggest, "reuse") for _ in range(3)
     )
     assert first.known is second.known is third.known is None, "nothing is written yet"
 
     def redrawn() -> Drawn:
         claimed = search.storage.get_trial(second.trial._trial_id)
-        return draw(search.study, claimed, search.samplers, one_point.suggest, "reuse")
+        return draw(search.study, claimed, search.samplers.of_trial, one_point.suggest, "reuse")
 
     third.held.release()
     again = redrawn()
