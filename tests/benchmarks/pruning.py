@@ -18,7 +18,14 @@ from tests.conftest import command
 def kfold(pruner: str, folder: Path) -> Measured:
     """Run `experiment=kfold` as it is, or without pruning."""
     # random search, so that both try the same points
-    plain = ["experiment=kfold", "hydra/sweeper/sampler=random", "mlflow=off", "n_jobs=2", "study_name=kfold"]
+    plain = [
+        "experiment=kfold",
+        "hydra/sweeper/sampler=random",
+        "mlflow=off",
+        "n_jobs=2",
+        "study_name=kfold",
+        "hydra.sweeper.confirm=null",
+    ]
     without = ["hydra.sweeper.pruner.min_resource=1000"] if pruner == "none" else []  # more than there are folds
     return measure(command("train.py", ("--multirun", *plain, *without)), folder)
 
