@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hydra.core.utils import JobStatus
 
 from hydra_plugins.hydra_search.errors import InvalidObjective, TrialLost
-from hydra_plugins.hydra_search.results import load_result, objective_values, reason_of_loss
+from hydra_plugins.hydra_search.results import load_result, objective_values, reason_of_loss, was_failed
 
 from ._record import JobRecord
 from ._upstream import result_of
@@ -56,7 +56,7 @@ def end_of_lost(directory: Path, record: JobRecord) -> End:
     """Return how a job ended whose process ended before it could say: as its study says, or with what it has left."""
     reason = reason_of_loss(directory, record.attempt)
     if reason is not None:
-        return End("KILLED", error=reason)
+        return End("FAILED" if was_failed(directory, record.attempt) else "KILLED", error=reason)
     values = load_result(directory, record.attempt)
     if values is not None:
         return End("FINISHED", tuple(values))

@@ -81,6 +81,10 @@ class OptunaAsyncSweeperConf(OptunaSweeperConf):
     # Seconds after which no trial starts
     timeout: float | None = None
 
+    # Seconds that a job may take. Then an exception interrupts it, and 10 s later its process is ended, if that is not
+    # the sweep's own; the trial has failed, and is not retried
+    trial_timeout: float | None = None
+
     # Stop when a trial reaches this value
     target: float | None = None
 

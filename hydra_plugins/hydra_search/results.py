@@ -95,16 +95,32 @@ def load_violation(directory: Path, attempt: Attempt) -> float:
     return float(content.get("violation", 0.0)) if attempt.has_written(content) else 0.0
 
 
-def mark_lost(directory: Path, reason: str, attempt: Attempt) -> None:
-    """Leave word in a job's directory that the study has closed its trial, for whoever can't see the job's process."""
+def mark_lost(directory: Path, reason: str, attempt: Attempt, *, failed: bool = False) -> None:
+    """Leave word in a job's directory that the study has closed its trial, for whoever can't see the job's process.
+
+    Args:
+        directory: the job's.
+        reason: why.
+        attempt: whose trial it is.
+        failed: the job itself is to blame: the trial is not run again.
+    """
     if directory.is_dir():
-        write_aside(directory / LOST, json.dumps({"reason": reason, **attempt.as_json()}))
+        write_aside(
+            directory / LOST,
+            json.dumps({"reason": reason, **attempt.as_json(), **({"failed": True} if failed else {})}),
+        )
 
 
 def reason_of_loss(directory: Path, attempt: Attempt) -> str | None:
     """Return why the study has closed the trial without this attempt's result; None if nobody says that it has."""
     content = _written(directory / LOST)
     return str(content.get("reason")) if attempt.has_written(content) else None
+
+
+def was_failed(directory: Path, attempt: Attempt) -> bool:
+    """Tell whether the study has closed the trial as one whose job has failed."""
+    content = _written(directory / LOST)
+    return attempt.has_written(content) and bool(content.get("failed"))
 
 
 def _written(path: Path) -> dict[str, Any]:  # Any: JSON

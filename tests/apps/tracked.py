@@ -3,8 +3,10 @@
 import json
 import os
 import signal
+import subprocess
 import time
 from asyncio import CancelledError
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,20 @@ WHITELIST = [
 ]
 
 ENDS = {"exit": SystemExit(0), "exit_text": SystemExit("no licence"), "cancelled": CancelledError()}
+
+
+def deaf_to(kind: type[BaseException]) -> None:
+    while True:
+        with suppress(kind):
+            time.sleep(60)
+
+
+HANGS = {
+    "sleeps": lambda: time.sleep(60),
+    "waits_for_a_child": lambda: subprocess.run(["sleep", "60"], check=True),
+    "handles_errors": lambda: deaf_to(Exception),
+    "handles_everything": lambda: deaf_to(BaseException),
+}
 
 
 @hydra.main(config_path="tracked", config_name="config", execution_whitelist=WHITELIST)
@@ -55,6 +71,8 @@ def main(cfg: DictConfig) -> Any:
             os.kill(os.getpid(), signal.SIGKILL)
         if cfg.bad == "segfault":
             os.kill(os.getpid(), signal.SIGSEGV)
+        if cfg.bad in HANGS:
+            HANGS[cfg.bad]()
         if cfg.bad in ENDS:
             raise ENDS[cfg.bad]
         return {"nan": float("nan"), "inf": float("inf"), "none": None, "text": "0.9"}[cfg.bad]

@@ -30,6 +30,8 @@ REFUSED = [
     (["n_jobs=0"], "n_jobs", "0", "1 or more"),
     (["direction=maximise"], "direction", "maximise", "Did you mean maximize?"),
     (["timeout=-5"], "timeout", "-5", "timeout=null"),
+    (["hydra.sweeper.trial_timeout=0"], "trial_timeout", "0", "trial_timeout=600 for ten minutes"),
+    (["hydra.sweeper.trial_timeout=.nan"], "trial_timeout", "nan", "trial_timeout=600 for ten minutes"),
     (["hydra.sweeper.target=high"], "target", "high", ""),
     (["hydra.sweeper.max_failure_rate=2"], "max_failure_rate", "2.0", "Set hydra.sweeper.max_failure_rate=0"),
     (["hydra.sweeper.max_retries=-1"], "max_retries", "-1", "0 or more"),

@@ -25,8 +25,9 @@ from ._constraints import KEY as CONSTRAINTS
 
 # Settings of the search, wherever they come from, are no part of its jobs; of the names only what names them directly.
 OF_SEARCH = (
-    "sweeper.n_trials", "sweeper.n_jobs", "sweeper.timeout", "sweeper.target", "sweeper.storage", "sweeper.params",
-    "sweeper.max_failure_rate", "sweeper.max_retries", "sweeper.max_initial_failures", "sweeper.enqueue",
+    "sweeper.n_trials", "sweeper.n_jobs", "sweeper.timeout", "sweeper.trial_timeout", "sweeper.target",
+    "sweeper.storage", "sweeper.params", "sweeper.max_failure_rate", "sweeper.max_retries",
+    "sweeper.max_initial_failures", "sweeper.enqueue",
     "sweeper.enqueue_defaults", "sweeper.max_stagnation_trials", "sweeper.min_improvement", "sweeper.devices",
     "sweeper.report", "sweeper.confirm", "sweeper.on_mismatch", "sweeper.direction", "sweeper.metric", "launcher",
     "callbacks.mlflow.enabled", "callbacks.mlflow.tracking_uri", "callbacks.mlflow.log_artifacts",

@@ -1,6 +1,7 @@
 """The settings of the stop rules, checked."""
 
 import math
+import threading
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -23,6 +24,14 @@ def deadline_of(timeout: float | None, config: "DictConfig") -> float | None:
         remedy = f"Set {setting.source}=600 for ten minutes, or {setting.source}=null."
         raise bad_input(setting.name, setting.value, "must be a number of seconds above 0", remedy)
     return time.time() + timeout
+
+
+def trial_timeout_of(seconds: float | None) -> float | None:
+    """Return how long a job may take, in seconds. Raises BadInput."""
+    if seconds is not None and not 0 < seconds <= threading.TIMEOUT_MAX:  # not a number is neither
+        remedy = "Set hydra.sweeper.trial_timeout=600 for ten minutes, or null."
+        raise bad_input("hydra.sweeper.trial_timeout", seconds, "must be a number of seconds above 0", remedy)
+    return seconds
 
 
 def target_of(target: float | None, directions: Sequence[str]) -> float | None:

@@ -14,6 +14,8 @@ from hydra.core.utils import JobReturn
 
 from hydra_plugins.hydra_search.errors import SearchError
 
+from ..worker._timeout import STATUS
+
 INTERRUPTED, FAILED = 128 + signal.SIGINT, 70  # how a process ends by Ctrl-C, and by an error that it has left in words
 
 # Nothing of ours can be imported before the path is the sweep's. `__main__` is not run again: what it defines travels
@@ -29,6 +31,10 @@ sys.exit(main(file))
 
 class WorkerDied(SearchError):
     """The process of a worker has ended before its work."""
+
+
+class WorkerTimedOut(WorkerDied):
+    """The process of a worker was ended with a job that took too long; its trial has failed."""
 
 
 class Handle(Protocol):
@@ -56,6 +62,7 @@ class Process:
 
         Raises:
             WorkerDied: nothing.
+            WorkerTimedOut: nor could it.
         """
         status = self.handle.poll() or 0
         with self.file:
@@ -63,6 +70,8 @@ class Process:
             left = self.file.read()
         if status == FAILED:
             raise WorkerDied(left.decode())
+        if status == STATUS:
+            raise WorkerTimedOut
         if status == 0:
             with suppress(EOFError, pickle.UnpicklingError):  # a job has ended the process by itself
                 returned: JobReturn = pickle.loads(left)  # noqa: S301  # our own

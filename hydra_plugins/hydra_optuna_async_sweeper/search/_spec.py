@@ -37,7 +37,7 @@ from ._constraints import Constraint, read_constraints
 from ._directories import check_pattern, refuse_leftovers
 from ._fingerprint import Fingerprint, fingerprint_of
 from ._first import first_trials, grid_of
-from ._limits import deadline_of, stagnation_of, target_of
+from ._limits import deadline_of, stagnation_of, target_of, trial_timeout_of
 from ._makers import makers_of
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ class Search:
     max_retries: int
     max_initial_failures: int | None  # that are alike, after which the search stops
     deadline: float | None  # seconds since the epoch, after which no trial starts
+    trial_timeout: float | None  # seconds
     target: float | None
     max_stagnation_trials: int | None  # in a row that have not bettered the best by min_improvement
     min_improvement: float
@@ -132,6 +133,7 @@ def prepare_search(
         max_retries=settings.max_retries,
         max_initial_failures=settings.max_initial_failures,
         deadline=deadline_of(settings.timeout, config),
+        trial_timeout=trial_timeout_of(settings.trial_timeout),
         target=target_of(settings.target, directions),
         max_stagnation_trials=stagnation_of(settings, directions),
         min_improvement=settings.min_improvement,

@@ -25,6 +25,7 @@ from ..worker._sampler import Samplers, is_grid
 from ..worker._worker import Worker
 from ._directories import refuse_leftovers
 from ._monitor import GRACE, LauncherGuard, Monitor, own_workers
+from ._process import WorkerTimedOut
 from ._processes import Processes, settings_of
 from ._progress import Progress
 from ._queue import TrialQueue
@@ -141,7 +142,9 @@ class Sweep:
             self.queue.requeue_stale()
             if error and fruitless >= FRUITLESS_LAUNCHES and not self.processes.n_running():
                 raise self._ended_at_start(error)
-            if error:
+            if isinstance(error, WorkerTimedOut):
+                log.warning("A worker was ended with a job that could not be interrupted; another takes its place.")
+            elif error:
                 reason = str(error).partition("\n")[0] or type(error).__name__
                 log.warning(f"A worker was lost ({reason}); its trial is requeued.")
 

@@ -18,6 +18,7 @@ from hydra_plugins.hydra_search.trials import CONFIRMS, RESERVED, reason_of
 
 from ..search._constraints import Constraint
 from ._study import StudyOfTrial
+from ._timeout import STATUS, JobTimedOut, time_limit
 
 if TYPE_CHECKING:
     from hydra.types import TaskFunction
@@ -43,6 +44,8 @@ class Task:
     function: "TaskFunction"
     study: StudyOfTrial
     constraints: tuple[Constraint, ...] = ()
+    timeout: float | None = None  # seconds
+    may_end: bool = False  # the process, which is nothing but a worker
     values: tuple[float, ...] = ()
 
     def __call__(self, config: "DictConfig") -> object:
@@ -51,6 +54,7 @@ class Task:
         Raises:
             InvalidObjective: the result can't be compared: the job has failed.
             JobLeft: SystemExit, or what else is no Exception. Hydra would let it pass, and it would end the worker.
+            JobTimedOut: it has taken too long.
             TrialLost: somebody else has closed the trial meanwhile.
         """
         here = Path.cwd()
@@ -71,11 +75,24 @@ class Task:
 
     def _call(self, config: "DictConfig") -> object:
         try:
-            return self.function(config)
+            with time_limit(self.timeout, self._end_process):
+                return self.function(config)
         except (Exception, KeyboardInterrupt, Terminated):
             raise
         except BaseException as error:
             raise JobLeft(error) from error
+
+    def _end_process(self) -> None:
+        """Fail the trial whose job can't be interrupted, and end the process with it."""
+        reason, directory, number = str(JobTimedOut(self.timeout or 0)), output_dir(), self.study.number
+        if not self.may_end:
+            log.warning(f"Trial {number}: {reason}, nor can it be interrupted; the sweep's own process waits for it.")
+            return
+        try:
+            mark_lost(directory, reason, Attempt(Owner.me(), number), failed=True)
+            self.study.fail(reason)
+        finally:
+            os._exit(STATUS)
 
     def _keep(self, violation: float) -> None:
         directory, number = output_dir(), self.study.number

@@ -43,6 +43,7 @@ from ._reporter import Reporter
 from ._sampler import Samplers, everywhere, load_custom_space, make_pruner
 from ._study import StudyOfTrial
 from ._task import JobLeft, JobTrial, Task
+from ._timeout import JobTimedOut
 
 if TYPE_CHECKING:
     from hydra.types import HydraContext, TaskFunction
@@ -98,7 +99,8 @@ class TrialRunner:
     def _run(self, claimed: FrozenTrial) -> str:
         pruner = NopPruner() if is_confirmation(claimed) else self.pruner
         study = StudyOfTrial(self.search, self.queue.storage, RandomSampler(), pruner, claimed, self.secrets)
-        task = Task(self.task_function, study, self.search.constraints)
+        limit, apart = self.search.trial_timeout, is_apart(self.search)
+        task = Task(self.task_function, study, self.search.constraints, limit, apart)
         try:
             drawn = self._draw(study, claimed)
             known = wait_for(study, drawn)
@@ -122,7 +124,7 @@ class TrialRunner:
             raise UpdateFinishedTrialError(str(result))
         if isinstance(result, (TrialPruned, hydra_trial.TrialPruned)):
             return "was pruned" if study.close(TrialState.PRUNED) is TrialState.PRUNED else ""
-        named = "" if isinstance(result, (InvalidObjective, JobLeft)) else f"{type(result).__name__}: "
+        named = "" if isinstance(result, (InvalidObjective, JobLeft, JobTimedOut)) else f"{type(result).__name__}: "
         study.fail(f"{named}{result}")
         return ""
 
@@ -182,6 +184,11 @@ class TrialRunner:
     def _beat(self, trial: FrozenTrial, number: int) -> None:
         with suppress(UpdateFinishedTrialError):  # it ends, or was taken for lost, this very moment
             self.queue.storage.set_trial_user_attr(trial_id(trial), BEAT, [number, time.time()])
+
+
+def is_apart(search: "Search") -> bool:
+    """Tell whether this process is nothing but a worker, and not the sweeper's own."""
+    return search.sweeper != Owner.me()
 
 
 def _no_sampler(number: int, attempt: int = 0) -> RandomSampler:

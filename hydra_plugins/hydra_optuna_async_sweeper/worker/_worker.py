@@ -13,14 +13,13 @@ from hydra.core.utils import configure_log
 
 from hydra_plugins.hydra_search.errors import CantStart
 from hydra_plugins.hydra_search.jobs import ChecksWorker
-from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.signals import Terminated, terminable_worker
 from hydra_plugins.hydra_search.urls import is_dead_loopback, missing_variable
 
 from .._upstream import pickled_resolvers, register_resolvers
 from ..search._queue import TrialQueue
 from ._gpu import take_device
-from ._trial import TrialRunner
+from ._trial import TrialRunner, is_apart
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,7 +65,7 @@ class Worker:
         runner = TrialRunner(self.search, self.config, self.hydra_context, self.task_function, queue)
         self.restore_log()
         gc.freeze()  # what is loaded stays; collecting it at exit would take a tenth of a second
-        apart = self.search.sweeper != Owner.me()  # else the sweeper runs in this process too, and is to end as well
+        apart = is_apart(self.search)  # else the sweeper runs in this process too, and is to end as well
         count = 0
         with terminable_worker() if apart else nullcontext():
             try:
