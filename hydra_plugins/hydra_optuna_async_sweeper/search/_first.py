@@ -2,9 +2,10 @@
 
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, cast
 
+from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.hydra_search.errors import bad_input
@@ -20,12 +21,13 @@ log = logging.getLogger(__name__)
 
 
 def first_trials(
-    settings: "OptunaAsyncSweeperConf", space: Space, config: DictConfig, constant: set[str]
+    settings: "OptunaAsyncSweeperConf", space: Space, config: DictConfig, given: Iterable[Override]
 ) -> list[dict[str, object]]:
     """Return the parameters of the trials that the user wants first: `enqueue`, and the configuration's own values.
 
-    What the command line fixes, the keys `constant`, is no parameter.
+    What the command line, `given`, fixes is no parameter.
     """
+    constant = {override.key_or_group for override in given if not override.is_sweep_override()}
     listed = settings.enqueue or []
     if not isinstance(listed, list):
         raise bad_input("hydra.sweeper.enqueue", listed, "must be a list of points", "Write [{model.C: 1.0}].")

@@ -112,8 +112,7 @@ def prepare_search(
     if not settings.custom_search_space:  # which may name parameters that are not known before a trial
         check_pattern(config, space, fixed, composer.compose)
     metrics = _metrics_of(settings.metric, len(directions))
-    constant = {override.key_or_group for override in given.values() if not override.is_sweep_override()}
-    enqueued = [*first_trials(settings, space, config, constant), *grid_of(sampler, space)]
+    enqueued = [*first_trials(settings, space, config, given.values()), *grid_of(sampler, space)]
     search = Search(
         study_name=study_name_of(config),
         storage=resolve_storage(settings.storage, sweep_dir, Path.cwd()),

@@ -30,7 +30,7 @@ def test_block_in_time_is_left_alone_and_the_signal_is_whose_it_was(ended: list[
 def test_sleep_is_interrupted_at_the_limit_and_not_by_what_handles_errors(ended: list[str]) -> None:
     begun = time.monotonic()
     with (
-        pytest.raises(JobTimedOut, match="trial_timeout: the job had not ended after 0.2 s"),
+        pytest.raises(JobTimedOut, match=r"trial_timeout: the job had not ended after 0\.2 s"),
         time_limit(0.2, lambda: ended.append("end")),
         suppress(Exception),
     ):
