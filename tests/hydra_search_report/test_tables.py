@@ -26,6 +26,7 @@ def test_table_holds_all_that_is_known_of_a_trial(tmp_path: Path) -> None:
         "number": "1", "state": "COMPLETE", "value": "0.1", "params.x": "0.1", "duration_seconds": "2.0",
         "start": "2026-03-01T12:00:02.500000", "end": "2026-03-01T12:00:04.500000", "worker": "node:7",
         "directory": "1/", "run_id": "abc", "reason": "", "retry_of": "", "retried_as": "", "intermediate_values": "0",
+        "confirms": "", "confirmed_mean": "", "confirmed_std": "",
     }  # fmt: skip
     assert (rows[2]["directory"], rows[2]["run_id"]) == ("2/", "")
     assert (rows[3]["state"], rows[3]["reason"], rows[3]["retried_as"]) == ("FAIL", "worker lost", "5")
