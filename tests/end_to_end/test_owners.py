@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 from tests.conftest import StartApp, command, environment, wait_for
 from tests.recorded import Recorded
 from tests.studies import states, trials_of
-from tests.tracked import NO_MLFLOW, SEARCH, joblib
+from tests.tracked import NO_MLFLOW, SEARCH, joblib, wait_for_jobs
 
 pytestmark = pytest.mark.slow
 
@@ -30,8 +30,11 @@ def in_container(folder: Path, *arguments: str, env: dict[str, str] | None = Non
 
 
 def test_two_containers_with_one_host_name_share_a_search_and_run_each_trial_once(tmp_path: Path) -> None:
-    arguments = ("hydra.sweeper.n_trials=12", "seconds=0.5", *joblib(2))
+    gate = tmp_path / "gate"
+    arguments = ("hydra.sweeper.n_trials=12", f"wait_for={gate}", *joblib(2))
     searches = [in_container(tmp_path, *arguments) for _ in range(2)]
+    wait_for_jobs(tmp_path / "multirun/search", 4)  # two of each
+    gate.touch()
     outputs = [search.communicate(timeout=120)[0] for search in searches]
     assert [search.returncode for search in searches] == [0, 0], "\n".join(outputs)
     trials = trials_of(tmp_path / "multirun/search")

@@ -107,6 +107,7 @@ def prepare_search(
         raise nothing_to_vary(params)
     sampler, pruner = makers_of(settings, config, space, directions)
     load_custom_space(settings.custom_search_space)
+    deadline, trial_timeout = deadline_of(settings.timeout, config), trial_timeout_of(settings.trial_timeout)
     composer = Composer(loader, config)
     jobs = _check_branches(config, loader, space, fixed, check, composer)
     if not settings.custom_search_space:  # which may name parameters that are not known before a trial
@@ -131,8 +132,8 @@ def prepare_search(
         max_failure_rate=settings.max_failure_rate,
         max_retries=settings.max_retries,
         max_initial_failures=settings.max_initial_failures,
-        deadline=deadline_of(settings.timeout, config),
-        trial_timeout=trial_timeout_of(settings.trial_timeout),
+        deadline=deadline,
+        trial_timeout=trial_timeout,
         target=target_of(settings.target, directions),
         max_stagnation_trials=stagnation_of(settings, directions),
         min_improvement=settings.min_improvement,
@@ -145,8 +146,7 @@ def prepare_search(
         shares=not is_timed(config),
         fingerprint=fingerprint_of(config, space, jobs, metrics),
     )
-    file = search.storage.file
-    refuse_leftovers(search.sweep_dir, search.study_name, search.storage, lambda: file is None or file.exists())
+    refuse_leftovers(search.sweep_dir, search.study_name, search.storage, search.storage.is_there)
     return search
 
 
