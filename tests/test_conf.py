@@ -16,7 +16,7 @@ CONF = ROOT / "conf"
 YAML_FILES = sorted(CONF.rglob("*.yaml"))
 SWEEPERS = ["optuna_async", "optuna", "grid", "random", "basic"]
 LAUNCHERS = ["joblib", "basic"]
-MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
+MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml") if path.stem != "default")
 TRACKING = ["local", "server", "off"]
 
 
@@ -54,6 +54,15 @@ def test_each_model_brings_its_own_space_of_keys_that_exist(model: str) -> None:
     for key in cfg.search_space:
         assert OmegaConf.select(cfg, str(key), throw_on_missing=False) is not None or "." in str(key)
         assert (CONF / str(key)).is_dir() or str(key).removeprefix("model.") in cfg.model
+
+
+@pytest.mark.parametrize("sweeper", SWEEPERS)
+def test_default_space_is_one_that_the_sweeper_can_search(sweeper: str) -> None:
+    space = compose("config", [f"hydra/sweeper={sweeper}"]).search_space
+    forest = OmegaConf.load(CONF / "search_space/random_forest.yaml")
+    models = ["random_forest", "extra_trees", "svm"]
+    expected = {"model": {"choices": {model: OmegaConf.load(CONF / f"search_space/{model}.yaml") for model in models}}}
+    assert space == (expected if sweeper == "optuna_async" else forest)
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "motpe", "random", "qmc", "cmaes", "gp", "nsgaii", "nsgaiii", "grid"])

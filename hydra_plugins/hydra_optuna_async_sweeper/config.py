@@ -12,6 +12,7 @@ from hydra_plugins.hydra_joblib_launcher.config import JobLibLauncherConf
 from hydra_plugins.hydra_optuna_sweeper.config import OptunaSweeperConf, SamplerConfig, TPESamplerConfig
 from omegaconf import II, MISSING, DictConfig, OmegaConf
 
+from .pruner_config import AUTO, PRUNERS
 from .worker._gpu import gpu_count
 
 PROVIDER = "hydra_optuna_async_sweeper"
@@ -39,22 +40,12 @@ class TPEConf(TPESamplerConfig):
     constant_liar: bool | None = II("pinned:false")  # type: ignore[assignment]  # null as well
 
 
-AUTO = "auto"
-
-
 @dataclass
 class AutoSamplerConf(SamplerConfig):
     """A Gaussian process for a few trials of a few numbers, one objective, and torch installed; TPE otherwise."""
 
     _target_: str = II(f"pinned:optuna.samplers.TPESampler,{AUTO}")
     seed: int | None = None
-
-
-@dataclass
-class PrunerConf:
-    """Base of hydra/sweeper/pruner; see optuna.pruners for what the fields mean."""
-
-    _target_: str = MISSING
 
 
 @dataclass
@@ -138,96 +129,6 @@ class OptunaAsyncSweeperConf(OptunaSweeperConf):
     # Entries of the search space: Hydra's sweep grammar, {type, low, high, step, log, choices}, or
     # {choices: {option: entries}}
     params: Any = None
-
-
-@dataclass
-class NoPrunerConf(PrunerConf):
-    """Every trial runs to its end."""
-
-    _target_: str = "optuna.pruners.NopPruner"
-
-
-@dataclass
-class MedianPrunerConf(PrunerConf):
-    """Ends a trial that is worse than the median of the earlier ones at the same step."""
-
-    _target_: str = "optuna.pruners.MedianPruner"
-    n_startup_trials: int = 5
-    n_warmup_steps: int = 0
-    interval_steps: int = 1
-    n_min_trials: int = 1
-
-
-@dataclass
-class PercentilePrunerConf(MedianPrunerConf):
-    """Keeps the best `percentile` percent at each step."""
-
-    _target_: str = "optuna.pruners.PercentilePruner"
-    percentile: float = 25.0
-
-
-@dataclass
-class SuccessiveHalvingPrunerConf(PrunerConf):
-    """Asynchronous successive halving (https://arxiv.org/abs/1810.05934)."""
-
-    _target_: str = "optuna.pruners.SuccessiveHalvingPruner"
-    min_resource: Any = "auto"
-    reduction_factor: int = 4
-    min_early_stopping_rate: int = 0
-    bootstrap_count: int = 0
-
-
-@dataclass
-class HyperbandPrunerConf(PrunerConf):
-    """Several brackets of successive halving (https://jmlr.org/papers/v18/16-558.html)."""
-
-    _target_: str = "optuna.pruners.HyperbandPruner"
-    min_resource: int = 1
-    max_resource: Any = "auto"
-    reduction_factor: int = 3
-    bootstrap_count: int = 0
-
-
-@dataclass
-class PatientPrunerConf(PrunerConf):
-    """Lets `wrapped_pruner` decide only after `patience` steps without improvement; null prunes then."""
-
-    _target_: str = "optuna.pruners.PatientPruner"
-    wrapped_pruner: Any = None
-    patience: int = 3
-    min_delta: float = 0.0
-
-
-@dataclass
-class ThresholdPrunerConf(PrunerConf):
-    """Ends a trial whose value leaves the interval."""
-
-    _target_: str = "optuna.pruners.ThresholdPruner"
-    lower: float | None = None
-    upper: float | None = None
-    n_warmup_steps: int = 0
-    interval_steps: int = 1
-
-
-@dataclass
-class WilcoxonPrunerConf(PrunerConf):
-    """For steps that are instances or folds: ends a trial that the signed-rank test finds worse than the best."""
-
-    _target_: str = "optuna.pruners.WilcoxonPruner"
-    p_threshold: float = 0.1
-    n_startup_steps: int = 2
-
-
-PRUNERS = {
-    "none": NoPrunerConf,
-    "median": MedianPrunerConf,
-    "percentile": PercentilePrunerConf,
-    "successive_halving": SuccessiveHalvingPrunerConf,
-    "hyperband": HyperbandPrunerConf,
-    "patient": PatientPrunerConf,
-    "threshold": ThresholdPrunerConf,
-    "wilcoxon": WilcoxonPrunerConf,
-}
 
 
 def _store(group: str, name: str, node: object) -> None:

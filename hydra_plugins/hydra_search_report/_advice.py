@@ -214,7 +214,7 @@ def _equals(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> Iterator[Advic
 def _unreported(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> Iterator[Advice]:
     """Yield that a pruner has nothing to look at."""
     ended = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
-    if facts.pruner is None or facts.pruner.startswith("NopPruner") or len(ended) < 5:
+    if facts.pruner is None or facts.pruner.startswith(("NopPruner", "auto")) or len(ended) < 5:
         return
     if not any(trial.intermediate_values for trial in ended):
         text = (

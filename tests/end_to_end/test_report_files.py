@@ -81,7 +81,7 @@ def test_report_names_the_options_that_are_fixed_and_not_those_that_are_varied(r
     assert done.returncode == 0, done.stderr
     choices = SearchFacts.load(tmp_path / "multirun/search").choices
     assert choices == {
-        "dataset": "iris", "splitter": "holdout", "model": "logistic_regression",
+        "dataset": "iris", "splitter": "kfold", "model": "logistic_regression",
         "search_space": "logistic_regression", "mlflow": "off", "storage": "journal",
     }  # fmt: skip
 

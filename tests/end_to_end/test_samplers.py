@@ -115,6 +115,42 @@ def test_sampler_or_pruner_that_can_not_serve_the_search_is_refused_before_anyth
 
 
 @slow
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_auto_pruner_ends_a_trial_that_is_worse_than_the_median_of_five(
+    run_app: RunApp, sweep: Path, n_jobs: int
+) -> None:
+    first = [f"{{x: {x}}}" for x in (0.5, 0.6, 0.7, 0.8, 0.9)]
+    auto = ["hydra/sweeper/pruner=auto", "steps=3", f"hydra.sweeper.n_jobs={n_jobs}"]
+    done = run_app(
+        "sampled.py", *SEARCH, *auto, f"hydra.sweeper.enqueue=[{','.join(first)}]", "hydra.sweeper.n_trials=5"
+    )
+    assert done.returncode == 0, done.stderr
+    points = "hydra.sweeper.enqueue=[{x: 0.1},{x: 0.95}]"
+    done = run_app("sampled.py", *SEARCH, *auto, points, "hydra.sweeper.n_trials=7", "hydra.sweeper.report=true")
+    assert done.returncode == 0, done.stderr
+    assert states(trials_of(sweep)) == {**dict.fromkeys([0, 1, 2, 3, 4, 6], "COMPLETE"), 5: "PRUNED"}
+    assert list(trials_of(sweep)[5].intermediate_values) == [0]
+    assert "<dt>pruner</dt><dd>auto: MedianPruner()</dd>" in (sweep / "report.html").read_text()
+
+
+@slow
+@pytest.mark.parametrize(
+    "nothing_to_prune_by", [["objectives=2", "hydra.sweeper.direction=[maximize,minimize]", "steps=2"], ["steps=0"]]
+)
+def test_auto_pruner_of_several_objectives_or_of_jobs_that_report_nothing_is_quiet(
+    run_app: RunApp, sweep: Path, nothing_to_prune_by: list[str]
+) -> None:
+    done = run_app(
+        "sampled.py", *SEARCH, "hydra/sweeper/pruner=auto", *nothing_to_prune_by, "hydra.sweeper.n_trials=8",
+        "hydra.sweeper.report=true",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert set(states(trials_of(sweep)).values()) == {"COMPLETE"}
+    assert "nothing to prune" not in done.stdout
+    assert "nothing to prune" not in (sweep / "report.html").read_text()
+
+
+@slow
 @pytest.mark.parametrize("reported", ["nan", "inf"])
 def test_job_that_diverges_is_pruned_and_the_report_draws_what_it_reported(
     run_app: RunApp, sweep: Path, reported: str

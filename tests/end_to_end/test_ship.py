@@ -15,7 +15,7 @@ from tests.recorded import Recorded
 pytestmark = pytest.mark.slow
 
 # A model of few numbers: reading a forest takes skops ten seconds.
-SMALL = ("model=logistic_regression", "preprocessor=standard", "search_space=logistic_regression")
+SMALL = ("model=logistic_regression", "preprocessor=standard", "splitter=holdout")
 SEARCH = ("--multirun", "study_name=search", "n_trials=2", *SMALL)
 SHIP = ("save_model=true", "mlflow.register_model=cancer", "hydra.run.dir=shipped")
 
@@ -32,7 +32,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_best_trial_becomes_a_registered_model_that_predicts_the_same(
     run_app: RunApp, tmp_path: Path, store: str
 ) -> None:
-    assert run_app("train.py", *SEARCH).returncode == 0
+    assert run_app("train.py", *SEARCH, "dataset=breast_cancer").returncode == 0
     best = (tmp_path / "multirun/search/best.txt").read_text().split()
     done = run_app("train.py", *best, *SHIP)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -23,8 +23,8 @@ def metrics(folder: Path) -> dict[str, float]:
     return content
 
 
-def test_defaults_give_the_accuracy_of_plain_sklearn_to_the_digit(run_app: RunApp, tmp_path: Path) -> None:
-    done = run_app("train.py", OFF, HERE)
+def test_default_model_gives_the_accuracy_of_plain_sklearn_to_the_digit(run_app: RunApp, tmp_path: Path) -> None:
+    done = run_app("train.py", OFF, HERE, "dataset=breast_cancer", "splitter=holdout")
     assert done.returncode == 0, done.stderr
     features, target = load_breast_cancer(return_X_y=True)
     x_train, x_test, y_train, y_test = train_test_split(features, target, test_size=0.2, random_state=42)
@@ -74,7 +74,7 @@ def test_own_file_with_text_columns_and_gaps_is_searched_end_to_end(run_app: Run
     table.to_csv(path, index=False) if kind == "csv" else table.to_parquet(path)
     done = run_app(
         "train.py", "--multirun", OFF, f"dataset={kind}", f"dataset.path={path.name}", "dataset.target=species",
-        "preprocessor=standard", "n_trials=2", "study_name=own",
+        "preprocessor=standard", "model=random_forest", "n_trials=2", "study_name=own",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     for i in range(2):
@@ -156,7 +156,7 @@ def test_search_never_sees_the_rows_held_out_and_its_best_is_tested_on_them(run_
     best = (tmp_path / "multirun/apart/best.txt").read_text().split()
     done = run_app("train.py", *best, OFF, HERE, "test=true")
     assert done.returncode == 0, done.stderr
-    assert 0.8 < metrics(tmp_path)["test_accuracy"] <= 1
+    assert 0.7 < metrics(tmp_path)["test_accuracy"] <= 1
     assert "test_accuracy" in done.stdout
 
 

@@ -30,8 +30,8 @@ def test_direction_of_every_scorer_is_known() -> None:
      ("dataset=iris metric=roc_auc", "on 3 classes (multi_class must be in ('ovo', 'ovr')), got roc_auc. Choose one "
       "of: roc_auc_ovo, roc_auc_ovo_weighted, roc_auc_ovr, roc_auc_ovr_weighted."),
      ("dataset=iris metric=f1", "Choose one of: f1_macro, f1_micro, f1_weighted."),
-     ("model=svm metric=log_loss", "log_loss does not fit SVC on 2 classes (RidgeClassifier has none of the following "
-      "attributes: predict_proba), got log_loss. Choose one of: accuracy,")],
+     ("dataset=breast_cancer model=svm metric=log_loss", "log_loss does not fit SVC on 2 classes (RidgeClassifier has "
+      "none of the following attributes: predict_proba), got log_loss. Choose one of: accuracy,")],
 )  # fmt: skip
 def test_metric_that_does_not_fit_is_one_line_that_names_those_that_do(
     refusal: Refusal, arguments: str, said: str
@@ -41,8 +41,8 @@ def test_metric_that_does_not_fit_is_one_line_that_names_those_that_do(
 
 
 def test_metrics_that_fit_are_taken(refusal: Refusal) -> None:
-    assert not refusal("metric=[roc_auc,average_precision,neg_log_loss,f1,log_loss,fit_seconds]")
-    assert not refusal("model=svm metric=roc_auc")
+    assert not refusal("dataset=breast_cancer metric=[roc_auc,average_precision,neg_log_loss,f1,log_loss,fit_seconds]")
+    assert not refusal("dataset=breast_cancer model=svm metric=roc_auc")
     assert not refusal("dataset=iris metric=[roc_auc_ovr,f1_macro]")
     assert not refusal("dataset=diabetes model=ridge metric=[r2,neg_root_mean_squared_error]")
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, cast
 from omegaconf import DictConfig, OmegaConf
 from optuna.pruners import NopPruner
 
-from hydra_plugins.hydra_search.errors import BadInput, bad_input, one_line
+from hydra_plugins.hydra_search.errors import BadInput, bad_input, one_line, shown
 
 from ..space._tree import Space
 from ..worker._choice import settle
-from ..worker._sampler import Plain, is_grid, make_pruner, try_sampler
+from ..worker._sampler import Plain, is_auto, is_grid, make_pruner, try_sampler
 
 if TYPE_CHECKING:
     from ..config import OptunaAsyncSweeperConf
@@ -22,6 +22,8 @@ def makers_of(
     """Return the settings of sampler and pruner, both checked. Raises BadInput."""
     sampler = _maker_of(config, "sampler", settings.sampler)
     pruner = _maker_of(config, "pruner", settings.pruner)
+    if is_auto(pruner) and len(directions) > 1:
+        pruner = None
     known = None if settings.custom_search_space else space
     sampler = settle(sampler, known, len(directions), settings.n_trials)
     _check_makers(sampler, pruner, space, directions)
@@ -65,3 +67,18 @@ def _check_makes(key: str, spec: Plain | None, make: Callable[[], object]) -> No
         rule = f"can't be made ({one_line(error.__cause__ or error)})"
         remedy = f"Correct hydra.sweeper.{key}, or choose another hydra/sweeper/{key}."
         raise bad_input(f"hydra.sweeper.{key}", dict(spec or {}), rule, remedy) from error
+
+
+def maker_text(spec: Plain | None) -> str:
+    """Write a sampler or a pruner: `TPESampler(seed=1)`, with the arguments that are set."""
+    if not spec:
+        return ""
+    if is_auto(spec):
+        return "auto: MedianPruner()"
+    arguments = [f"{key}={shown(value)}" for key, value in spec.items() if key[0] != "_" and value is not None]
+    return f"{str(spec.get('_target_', '')).rpartition('.')[2]}({', '.join(arguments)})"
+
+
+def prunes(pruner: Plain | None) -> bool:
+    """Tell whether there is a pruner that may prune."""
+    return bool(pruner) and maker_text(pruner) != "NopPruner()"

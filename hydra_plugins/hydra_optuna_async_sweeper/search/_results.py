@@ -23,14 +23,15 @@ from hydra_plugins.hydra_search.trials import best_trials, directory_of, finishe
 from hydra_plugins.hydra_search_report.report import SearchFacts, SpaceRow, write_report
 
 from ..space._parameter import stored_text
+from ..worker._sampler import is_auto
 from ._confirming import say_confirmed
 from ._constraints import count_feasible
+from ._makers import maker_text, prunes
 from ._progress import brief, values_text
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-    from ..worker._sampler import Plain
     from ._spec import Search
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,8 @@ def write_results(search: "Search", trials: "Sequence[FrozenTrial]") -> bool:
     ranked = best_trials(trials, search.directions)
     if not ranked:
         return False
-    if sum(len(trial.intermediate_values) > 1 for trial in trials) == 0 and prunes(search.pruner):
+    nothing_to_prune = sum(len(trial.intermediate_values) > 1 for trial in trials) == 0
+    if nothing_to_prune and prunes(search.pruner) and not is_auto(search.pruner):
         log.warning(
             "hydra.sweeper.pruner: had nothing to prune, as no job reported more than one value. Let the job call "
             "report(value, step) in its loop, or set hydra/sweeper/pruner=none."
@@ -234,16 +236,3 @@ def space_rows(search: "Search") -> tuple[SpaceRow, ...]:
         )
         for path, parameter in search.space.walk()
     )
-
-
-def maker_text(spec: "Plain | None") -> str:
-    """Write a sampler or a pruner: `TPESampler(seed=1)`, with the arguments that are set."""
-    if not spec:
-        return ""
-    arguments = [f"{key}={shown(value)}" for key, value in spec.items() if key[0] != "_" and value is not None]
-    return f"{str(spec.get('_target_', '')).rpartition('.')[2]}({', '.join(arguments)})"
-
-
-def prunes(pruner: "Plain | None") -> bool:
-    """Tell whether there is a pruner that may prune."""
-    return bool(pruner) and maker_text(pruner) != "NopPruner()"

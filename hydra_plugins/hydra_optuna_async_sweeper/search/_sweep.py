@@ -24,12 +24,13 @@ from ..worker._job_config import item_context
 from ..worker._sampler import Samplers, is_grid
 from ..worker._worker import Worker
 from ._directories import refuse_leftovers
+from ._makers import maker_text
 from ._monitor import GRACE, LauncherGuard, Monitor, own_workers
 from ._process import WorkerTimedOut
 from ._processes import Processes, settings_of
 from ._progress import Progress
 from ._queue import TrialQueue
-from ._results import maker_text, report_of, resume_command, write_results
+from ._results import report_of, resume_command, write_results
 from ._resume import go_on, open_study
 from ._stop import ALIKE, DUPLICATES, FAILURES, REPEATS_IN_A_ROW, stop_reason
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from optuna.distributions import CategoricalDistribution
 
-from ..config import AUTO
+from ..pruner_config import AUTO
 
 if TYPE_CHECKING:
     from ..space._tree import Space

@@ -18,7 +18,7 @@ from hydra.errors import HydraException
 from hydra.utils import instantiate
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning
-from optuna.pruners import BasePruner, NopPruner
+from optuna.pruners import BasePruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, QMCSampler, RandomSampler
 from optuna.samplers.nsgaii import BaseCrossover
 from optuna.storages import InMemoryStorage
@@ -30,6 +30,7 @@ from hydra_plugins.hydra_search.trials import FIXED, RETRY_OF
 
 from .._targets import check_targets, make
 from .._upstream import inner_samplers, separate_generators, take_sample
+from ..pruner_config import AUTO
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -56,6 +57,11 @@ RANDOM = "optuna.samplers.RandomSampler"
 def is_grid(sampler: Plain) -> bool:
     """Tell whether the sampler enumerates its trials instead of drawing them."""
     return str(sampler.get("_target_", "")).endswith("GridSampler")
+
+
+def is_auto(spec: Plain | None) -> bool:
+    """Tell whether it is left to us what prunes, and whether anything does."""
+    return spec is not None and spec.get("_target_") == AUTO
 
 
 class Samplers:
@@ -220,8 +226,8 @@ def everywhere(space: "Space") -> dict[str, BaseDistribution]:
 
 def make_pruner(spec: Plain | None) -> BasePruner:
     """Call the `_target_` of a pruner; nothing but pruners can be called. None never prunes."""
-    if not spec:
-        return NopPruner()
+    if not spec or is_auto(spec):
+        return MedianPruner() if spec else NopPruner()
     return cast("BasePruner", make(spec, (BasePruner,), PRUNERS))
 
 
