@@ -52,6 +52,11 @@ def connect(settings: Settings) -> "MlflowClient":
     return client
 
 
+def client_for(settings: Settings) -> "MlflowClient":
+    """Return the same client, and leave the fluent functions alone: a job may have pointed them elsewhere."""
+    return client_of(settings.tracking_uri)
+
+
 @cache
 def client_of(tracking_uri: str) -> "MlflowClient":
     """Return the one client of this process for a store. Tests put their own here."""

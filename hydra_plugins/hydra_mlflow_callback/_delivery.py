@@ -2,7 +2,8 @@
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -12,10 +13,10 @@ from hydra_plugins.hydra_search.files import DATASET, EXAMPLE, MODEL, OF_JOB
 from hydra_plugins.hydra_search.secrets import Secrets
 from hydra_plugins.hydra_search.urls import masked
 
-from ._client import connect
+from ._client import client_for
 from ._model import log_model
 from ._payload import MAX_TAG_LENGTH, clean_tags, clean_text, shorten
-from ._reach import RunGone, is_gone, is_refused, is_there, made_once
+from ._reach import REQUESTS_AT_A_TIME, RunGone, is_database, is_gone, is_refused, is_there, made_once
 from ._record import JOB_KEY, JobRecord
 from ._upload import files_below, secrets_left_in, send_without
 from ._values import log_values
@@ -33,8 +34,9 @@ _Answer = TypeVar("_Answer")
 class Parcel:
     """What goes to one run, part by part. What MLflow refuses is left out; what it can't take now is the trouble."""
 
-    def __init__(self, client: "MlflowClient", run_id: str, left_out: Sequence[str]) -> None:
+    def __init__(self, client: "MlflowClient", settings: Settings, run_id: str, left_out: Sequence[str]) -> None:
         self.client = client
+        self.settings = settings
         self.run_id = run_id
         self.secrets = Secrets()  # that its files are sent without
         self.left_out = list(left_out)
@@ -53,6 +55,13 @@ class Parcel:
             self.trouble = self.trouble or error
         return None
 
+    def attempt_each(self, parts: Iterable[tuple[str, Callable[[], object]]]) -> None:
+        """Send parts that need no order: to a server several at a time. Raises as `attempt` does, at the end."""
+        with ThreadPoolExecutor(1 if is_database(self.settings.tracking_uri) else REQUESTS_AT_A_TIME) as pool:
+            sent = [pool.submit(self.attempt, part, send) for part, send in parts]
+        for done in sent:
+            done.result()
+
 
 def deliver(settings: Settings, record: JobRecord, directory: Path) -> None:
     """Make the run say what the record says, end it, and mark the record as sent.
@@ -64,7 +73,7 @@ def deliver(settings: Settings, record: JobRecord, directory: Path) -> None:
     Raises:
         Exception: what stood in the way of a part that may go another time. The other parts are there.
     """
-    client = connect(settings)
+    client = client_for(settings)
     try:
         _deliver(client, settings, record, directory)
     except RunGone:
@@ -74,7 +83,7 @@ def deliver(settings: Settings, record: JobRecord, directory: Path) -> None:
 
 def _deliver(client: "MlflowClient", settings: Settings, record: JobRecord, directory: Path) -> None:
     left_out = _open_with_values(client, settings, record, directory)
-    parcel = Parcel(client, str(record.run_id), left_out)
+    parcel = Parcel(client, settings, str(record.run_id), left_out)
     if record.error and not record.pruned:
         text = clean_text(record.error)
         parcel.attempt("the traceback", partial(client.log_text, parcel.run_id, text, "traceback.txt"))
@@ -83,7 +92,7 @@ def _deliver(client: "MlflowClient", settings: Settings, record: JobRecord, dire
     if settings.log_artifacts:
         if record.is_masked:
             parcel.secrets = secrets_left_in(directory, settings.redact)
-        upload(parcel, settings, record, directory, without=(MODEL, EXAMPLE) if is_logged else ())
+        upload(parcel, record, directory, without=(MODEL, EXAMPLE) if is_logged else ())
     end(client, parcel.run_id, record.status, record.end_time)
     say_left_out(record.name, parcel.left_out)
     if parcel.trouble:
@@ -110,49 +119,66 @@ def say_left_out(name: str, parts: Sequence[str]) -> None:
 
 def _open_with_values(client: "MlflowClient", settings: Settings, record: JobRecord, directory: Path) -> list[str]:
     if record.run_id is None:
-        run = _find_or_create(client, settings, record)
-        record.run_id, record.artifact_uri = run.info.run_id, run.info.artifact_uri
-        record.save(directory)
+        open_run(client, settings, record, directory)
     tags: dict[str, str] = {}
     if record.pruned:
         tags["hydra.pruned"] = "true"
     if record.error and record.error.strip():
         tags["hydra.status_reason"] = shorten(record.error.strip().splitlines()[-1], MAX_TAG_LENGTH)
-    return log_values(client, record.run_id, record.metrics, {} if record.params_sent else record.params, tags)
+    return log_values(client, str(record.run_id), record.metrics, {} if record.params_sent else record.params, tags)
 
 
-def run_of_key(client: "MlflowClient", settings: Settings, record: JobRecord) -> "Run | None":
-    """Find the run that was made for the record, whoever has heard of it."""
-    found = client.search_runs([settings.experiment_id], f"tags.`{JOB_KEY}` = '{record.key}'", max_results=1)
-    return found[0] if found else None
+def open_run(client: "MlflowClient", settings: Settings, record: JobRecord, directory: Path) -> "Run":
+    """Make the run of a job, and note it; one that was asked for before, and never heard of, is looked for.
 
+    A request that MLflow's client sends again may make two. Of a search, its end removes one; see `_search_run`.
+    """
 
-def _find_or_create(client: "MlflowClient", settings: Settings, record: JobRecord) -> "Run":
     def find() -> "Run | None":
-        return run_of_key(client, settings, record)
+        by_key = f"tags.`{JOB_KEY}` = '{record.key}'"
+        found = client.search_runs([settings.experiment_id], by_key, max_results=1)
+        return found[0] if found else None
 
     def create() -> "Run":
         tags, start = clean_tags(record.tags), record.start_time
         return client.create_run(settings.experiment_id, start_time=start, tags=tags, run_name=record.name)
 
-    return find() or made_once(find, create)
+    run = find() if record.is_asked_for else None
+    if run is None:
+        record.is_asked_for = True
+        record.save(directory)
+        run = create() if record.parent_run_id else made_once(find, create)
+    record.run_id, record.artifact_uri = run.info.run_id, run.info.artifact_uri
+    record.save(directory)
+    return run
 
 
-def upload(parcel: Parcel, settings: Settings, record: JobRecord, directory: Path, without: Sequence[str] = ()) -> None:
+def upload(parcel: Parcel, record: JobRecord, directory: Path, without: Sequence[str] = ()) -> None:
     """Upload the job's output directory, but for our own records, the files `without`, and secrets."""
-    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
-    # The client would ask the server for the run again, only to learn this address.
-    repository = get_artifact_repository(record.artifact_uri, tracking_uri=settings.tracking_uri)
+    travelling: list[tuple[Path, str]] = []
     for path, obstacle in files_below(directory, without):
         name = clean_text(str(path.relative_to(directory)))
         if obstacle:
             parcel.left_out.append(f"{name} ({obstacle})")
         elif not name.startswith(OF_JOB):
+            travelling.append((path, name))
+    upload_files(parcel, record.artifact_uri, directory, travelling)
+
+
+def upload_files(parcel: Parcel, artifact_uri: str, directory: Path, files: Iterable[tuple[Path, str]]) -> None:
+    """Upload files below a directory, each with the name by which it is left out, but for the parcel's secrets."""
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    # The client would ask the server for the run again, only to learn this address.
+    repository = get_artifact_repository(artifact_uri, tracking_uri=parcel.settings.tracking_uri)
+
+    def parts() -> Iterator[tuple[str, Callable[[], object]]]:
+        for path, name in files:
             folder = path.parent.relative_to(directory).as_posix()
-            to = None if folder == "." else folder
-            send = partial(repository.log_artifact, artifact_path=to)
-            parcel.attempt(name, partial(send_without, parcel.secrets, path, send))
+            send = partial(repository.log_artifact, artifact_path=None if folder == "." else folder)
+            yield name, partial(send_without, parcel.secrets, path, send)
+
+    parcel.attempt_each(parts())
 
 
 def log_dataset(client: "MlflowClient", run_id: str, directory: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,22 +11,23 @@ from typing import TYPE_CHECKING
 from hydra.types import RunMode
 
 from hydra_plugins.hydra_search.errors import SearchError
-from hydra_plugins.hydra_search.files import METRICS
+from hydra_plugins.hydra_search.files import METRICS, MODEL
 from hydra_plugins.hydra_search.owner import every
 from hydra_plugins.hydra_search.secret_sources import secrets_of_job
 from hydra_plugins.hydra_search.secrets import Secrets
 from hydra_plugins.hydra_search.trials import CONFIRMS
 from hydra_plugins.hydra_trial import confirmed_number, listening
 
-from ._client import connect
-from ._delivery import deliver, run_of_key, say_left_out
+from ._backlog import Backlog
+from ._client import client_for, connect
+from ._delivery import deliver, open_run, say_left_out
 from ._end import End, end_of
 from ._model import SEARCHED, NoModel
-from ._payload import clean_key, clean_tags, now, numbers_in, params_of
-from ._reach import breaker_of, made_once
+from ._payload import clean_key, now, numbers_in, params_of
+from ._reach import breaker_of
 from ._record import JOB_KEY, JobRecord, SearchRecord
 from ._resolved import choices_of, save_resolved_config, task_config
-from ._upstream import leave_active_runs, nesting_by_default
+from ._upstream import active_run
 from ._values import INT64, log_values
 from .config import Settings
 
@@ -40,58 +42,56 @@ SECONDS_BETWEEN_SENDS = 5.0
 
 
 class JobRun:
-    """One job on its way into MLflow. Its record on disk comes first; the server may be away."""
+    """One job on its way into MLflow. Its record on disk comes first; no job waits for the server that it does not use.
+
+    The run is made when the job first asks MLflow for it, or lasts long enough to be looked at, or else after its end.
+    """
 
     def __init__(self, settings: Settings, record: JobRecord, directory: Path, secrets: Secrets) -> None:
         self.settings, self.secrets = settings, secrets
         self.record, self.directory = record, directory
-        self.online = False
         self._n_sent = 0
         self._breaker = breaker_of(connect(settings), settings.tracking_uri)
+        self._run: Run | None = None
+        self._opening = threading.Lock()
+        self._left_open: list[str] = []
         self._subscriptions = ExitStack()
 
     @classmethod
     def open(cls, settings: Settings, search: SearchRecord | None, config: "DictConfig") -> "JobRun":
-        """Write the record, open the run, and make it the active one of this process."""
+        """Write the record, and let the run be the active one of this process, though it may not be made yet."""
         secrets = secrets_of_job(config)
         resolved = {key: secrets.tree(value, key) for key, value in task_config(config).items()}
         record = new_record(settings, search, config, resolved)
         job = cls(settings, record, Path(config.hydra.runtime.output_dir), secrets)
         record.save(job.directory)
         save_resolved_config(resolved, job.directory / (config.hydra.output_subdir or ""))
-        leave_active_runs()
-        try:
-            job._activate()
-        except Exception as error:  # anything a server or a network can raise: the job goes on without
-            job._breaker.note(error)
-            log.warning("MLflow can't be reached; %s goes on and is recorded later: %s", record.name, error)
+        # An id left by an outer MLflow program would make this job write into that program's run.
+        os.environ.pop("MLFLOW_RUN_ID", None)
+        job._activate()
         job._subscriptions.enter_context(listening(job.report))
         job._subscriptions.enter_context(every(SECONDS_BETWEEN_SENDS, job.show, "mlflow-live"))
         return job
 
     def _activate(self) -> None:
-        import mlflow
+        from mlflow.environment_variables import MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING
 
-        if self._breaker.is_open():
-            raise SearchError("it has not answered before, and is asked again after a while")
-        client = connect(self.settings)
-        # An id left by an outer MLflow program would make this job write into that program's run.
-        os.environ.pop("MLFLOW_RUN_ID", None)
+        from ._active_run import PendingRun, system_metrics
 
-        def start(run_id: str | None = None) -> "Run":
-            tags = clean_tags(self.record.tags)
-            where = self.settings.experiment_id
-            return mlflow.start_run(run_id=run_id, experiment_id=where, run_name=self.record.name, tags=tags)
+        self._left_open = self._subscriptions.enter_context(active_run(PendingRun(self.run)))
+        if MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING.get():  # type: ignore[no-untyped-call]
+            try:
+                self._subscriptions.enter_context(system_metrics(str(self.run().info.run_id)))
+            except Exception as error:  # see show()
+                self._breaker.note(error)
+                log.warning("There are no system metrics of %s: %s", self.record.name, error)
 
-        def find() -> "Run | None":
-            found = run_of_key(client, self.settings, self.record)
-            return start(found.info.run_id) if found else None
-
-        run = made_once(find, start)
-        self.record.run_id, self.record.artifact_uri = run.info.run_id, run.info.artifact_uri
-        self.record.save(self.directory)
-        self._subscriptions.enter_context(nesting_by_default())
-        self.online = True
+    def run(self) -> "Run":
+        """Return the job's run, made now if need be. Raises what a server or a network can raise."""
+        with self._opening:
+            if self._run is None:
+                self._run = open_run(client_for(self.settings), self.settings, self.record, self.directory)
+            return self._run
 
     def report(self, value: float, step: int) -> None:
         """Keep an intermediate value."""
@@ -99,23 +99,26 @@ class JobRun:
 
     def show(self) -> None:
         """Send what is new: the parameters of a job that takes its time, and its curve as far as it is."""
-        if not self.online:
-            return
         n_metrics = len(self.record.metrics)
         params = {} if self.record.params_sent else self.record.params
+        new = self.record.metrics[self._n_sent : n_metrics]
+        if not (new or params) or self._breaker.is_open():
+            return
         try:
-            new = self.record.metrics[self._n_sent : n_metrics]
-            if new or params:
-                left_out = log_values(connect(self.settings), str(self.record.run_id), new, params)
-                say_left_out(self.record.name, left_out)
+            left_out = log_values(client_for(self.settings), str(self.run().info.run_id), new, params)
+            say_left_out(self.record.name, left_out)
             self._n_sent, self.record.params_sent = n_metrics, True
-        except Exception as error:  # see open()
-            self.online = False
+        except Exception as error:  # anything a server or a network can raise: the job goes on without
             self._breaker.note(error)
             log.warning("MLflow is gone; %s goes on and is recorded later: %s", self.record.name, error)
 
-    def close(self, job_return: "JobReturn") -> None:
-        """Write the end down and send it; the run ends FINISHED, FAILED or KILLED, never as another's.
+    def close(self, job_return: "JobReturn", backlog: Backlog | None = None) -> None:
+        """Write the end down; the run ends FINISHED, FAILED or KILLED, never as another's.
+
+        Args:
+            job_return: the job's own end.
+            backlog: sends the record beside the next job; without one it is sent here, as is one with a model, which
+                MLflow takes from no thread but the job's own.
 
         Raises:
             SearchError: a model was to be registered, but there is none, or no server.
@@ -127,27 +130,37 @@ class JobRun:
             end = End(end.status, end.values, end.error and self.secrets.text(end.error), end.pruned)
             conclude(self.settings, self.record, self.directory, end)
             self.record.save(self.directory)
-            if self.online:
-                self._end_left_runs()
-                deliver(self.settings, self.record, self.directory)
-        except NoModel:
-            raise
-        except Exception as error:  # see open()
-            self._breaker.note(error)
-            log.warning("MLflow can't take %s now; it is recorded later: %s", self.record.name, error)
-        finally:
-            leave_active_runs()
+            for run_id in {*self._left_open} - {self.record.run_id}:  # the job itself has opened them
+                client_for(self.settings).set_terminated(run_id, self.record.status)
+        except Exception as error:  # see show()
+            self._say_later(error)
+            return
+        if backlog and not (self.settings.log_model and (self.directory / MODEL).is_file()):
+            backlog.put(self._send)
+            return
+        self._send()
         if self.settings.register_model and not self.record.sent:
             raise SearchError(
                 f"{self.settings.named('register_model')}: nothing is registered, since MLflow can't be reached. "
                 "When it is back, run the same command again."
             )
 
-    def _end_left_runs(self) -> None:
-        """End the runs that the job itself has opened and not ended, the way the job has ended."""
-        for run_id in leave_active_runs():
-            if run_id != self.record.run_id:
-                connect(self.settings).set_terminated(run_id, self.record.status)
+    def _send(self) -> None:
+        """Deliver the record if the server answers; else the end of the search, or a later command, does."""
+        if self._breaker.is_open():
+            why = "it has not answered before, and is asked again after a while"
+            log.warning("MLflow can't be reached; %s is recorded later: %s", self.record.name, why)
+            return
+        try:
+            deliver(self.settings, self.record, self.directory)
+        except NoModel:
+            raise
+        except Exception as error:  # see show()
+            self._say_later(error)
+
+    def _say_later(self, error: Exception) -> None:
+        self._breaker.note(error)
+        log.warning("MLflow can't take %s now; it is recorded later: %s", self.record.name, error)
 
 
 def new_record(

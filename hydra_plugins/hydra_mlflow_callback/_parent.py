@@ -24,14 +24,19 @@ LOCK_FILE = ".mlflow_search.lock"
 SEARCH_KEY = "hydra.search.key"
 
 
-def parent_of(client: "MlflowClient", search: SearchRecord, directory: Path) -> SearchRecord:
-    """Return the search with the id of a run that is there. The jobs of a run that was deleted go with the new one."""
+def parent_of(client: "MlflowClient", search: SearchRecord, directory: Path, *, is_new: bool = False) -> SearchRecord:
+    """Return the search with the id of a run that is there. The jobs of a run that was deleted go with the new one.
+
+    A search that `is_new` has no run that one could look for.
+    """
     if search.run_id and not is_gone(client, search.run_id):
         return search
     before = search
     if before.run_id:
         search = dataclasses.replace(search, settings=living_experiment(client, search.settings))
-    run = _find(client, search) or made_once(lambda: _find(client, search), lambda: _make(client, search))
+    run = (None if is_new else _find(client, search)) or made_once(
+        lambda: _find(client, search), lambda: _make(client, search)
+    )
     search = dataclasses.replace(search, run_id=str(run.info.run_id))
     if before.run_id:
         log.warning("The run of the search was deleted in MLflow; it is made anew: %s", search.run_id)

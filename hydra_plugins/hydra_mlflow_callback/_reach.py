@@ -19,11 +19,19 @@ if TYPE_CHECKING:
 FIRST_PAUSE, LONGEST_PAUSE = 15.0, 240.0
 SECONDS_FOR_A_SIGN = 3.0
 
+# A server far away answers several requests in the time of one. In a database one waits for the other.
+REQUESTS_AT_A_TIME = 4
+
 # How MLflow and its stores say that they will never take a thing. 404 and 405 may be a proxy's that has just begun.
 _REFUSALS = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS")
 _REFUSING_STATUS = (400, 413, 414, 422, 431)
 
 _Item = TypeVar("_Item")
+
+
+def is_database(tracking_uri: str) -> bool:
+    """Tell whether this process writes into the store itself, without a server between."""
+    return "://" in tracking_uri and not tracking_uri.startswith("http")
 
 
 class RunGone(SearchError):

@@ -100,6 +100,7 @@ class JobRecord:
     error: str | None = None
     pruned: bool = False
     is_masked: bool = False  # in its configuration
+    is_asked_for: bool = False  # its run, whose making may have gone unheard
     params_sent: bool = False
     sent: bool = False
     # Finds the run again if the server made it but its answer was lost.
@@ -121,6 +122,7 @@ def load_job(directory: Path) -> JobRecord:
     """Read the record of the job whose output directory this is."""
     content = json.loads((directory / JOB_RECORD).read_text(encoding="utf-8"))
     content["metrics"] = [tuple(metric) for metric in content["metrics"]]
+    content.setdefault("is_asked_for", True)  # perhaps, by an older version
     if "owner" not in content:  # an older version's, which does not say when the process began: here, it is gone
         content["owner"] = {"host": content.pop("host"), "pid": content.pop("pid"), "started": 0.0}
     content["owner"], content["sweep"] = Owner.of_attribute(content["owner"]), Owner.of_attribute(content.get("sweep"))

@@ -19,8 +19,9 @@ from hydra_plugins.hydra_search.secrets import say_masked
 from hydra_plugins.hydra_search.settings import read_command_line
 from hydra_plugins.hydra_search.urls import masked
 
-from ._client import connect, ui_command
-from ._delivery import Parcel, deliver, say_left_out
+from ._backlog import deliver_each
+from ._client import client_for, connect, ui_command
+from ._delivery import Parcel, say_left_out, upload_files
 from ._end import end_of_lost
 from ._job_run import conclude
 from ._parent import LOCK_FILE, parent_of
@@ -28,7 +29,7 @@ from ._payload import MAX_TAG_LENGTH, clean_key, clean_text, now, shorten
 from ._reach import is_gone, is_there
 from ._record import JOB_KEY, JobRecord, SearchRecord, goes_on, is_left_to, is_refused, load_search, records_below
 from ._summary import Summary, best_curve, counted, summarize
-from ._upload import files_of, secrets_left_in, send_without
+from ._upload import files_of, secrets_left_in
 from ._values import log_values
 from .config import Settings
 
@@ -69,7 +70,7 @@ def open_search(settings: Settings, config: "DictConfig") -> SearchRecord:
         )  # fmt: skip
         search.save(directory)  # with its key, by which a run is found again if this process is killed right here
         known = search.run_id
-        search = parent_of(client, search, directory)
+        search = parent_of(client, search, directory, is_new=old is None)
         if known == search.run_id:
             client.update_run(known, status="RUNNING")
     return search
@@ -109,27 +110,33 @@ class LiveCurve:
         try:
             with FileLock(self.directory / LOCK_FILE, timeout=0):
                 if points[self._n_sent :]:
-                    log_values(connect(self.search.settings), self.search.run_id, points[self._n_sent :])
+                    log_values(client_for(self.search.settings), self.search.run_id, points[self._n_sent :])
                 self._n_sent = len(points)
         except Exception as error:  # whatever a server or a network raises, or another sweep writes: the end says it
             log.debug("MLflow can't take the curve now: %s", error)
         self._not_before = start + (time.monotonic() - start) / SHARE
 
 
-def close_search(search: SearchRecord, directory: Path, status: str) -> None:
+def close_search(search: SearchRecord, directory: Path, status: str, seconds: float | None = None) -> None:
     """Say how many jobs ended how, and reconcile MLflow with the records. A job that goes on elsewhere is left alone.
 
     Of several sweeps of the search that end at once, one after the other writes to the parent; the last one ends it.
 
+    Args:
+        search: as it was opened.
+        directory: the sweep's.
+        status: how the sweep ended.
+        seconds: how long the delivery may take. None: as long as it takes.
+
     Raises:
-        Undelivered: MLflow can't be reached, or did not take all; calling this again later delivers the rest.
+        Undelivered: MLflow can't be reached, or did not take all in time; calling this again later delivers the rest.
     """
     with FileLock(directory / LOCK_FILE):
         others = load_search(directory).others() if (directory / SEARCH_RECORD).exists() else ()
-        _close(dataclasses.replace(search, status=status, sweeps=others), directory)
+        _close(dataclasses.replace(search, status=status, sweeps=others), directory, seconds)
 
 
-def _close(search: SearchRecord, directory: Path) -> None:
+def _close(search: SearchRecord, directory: Path, seconds: float | None) -> None:
     client = connect(search.settings)
     jobs: list[tuple[Path, JobRecord]] = []
     try:
@@ -138,7 +145,8 @@ def _close(search: SearchRecord, directory: Path) -> None:
         log.info(counted([record for _, record in jobs]))
         search, before = parent_of(client, search, directory), search
         jobs = jobs if search.run_id == before.run_id else _ended_jobs(search, directory)
-        trouble = _deliver_each(client, search, jobs)
+        left = [(path, record) for path, record in jobs if not record.sent and not is_left_to(record)]
+        trouble = deliver_each(search, left, seconds)
         close_parent(search, summarize([record for _, record in jobs], search.settings), directory)
         if trouble:
             raise trouble
@@ -161,22 +169,6 @@ def _ended_jobs(search: SearchRecord, directory: Path) -> list[tuple[Path, JobRe
     return jobs
 
 
-def _deliver_each(
-    client: "MlflowClient", search: SearchRecord, jobs: Sequence[tuple[Path, JobRecord]]
-) -> Exception | None:
-    """Deliver what is not sent; return what kept a record from going that keeps no other from it."""
-    trouble: Exception | None = None
-    for path, record in jobs:
-        try:
-            if not record.sent and not is_left_to(record):
-                deliver(search.settings, record, path)
-        except Exception as error:  # anything a server, a network or a disk can raise
-            if not is_there(client, search.run_id):
-                raise
-            trouble = trouble or error
-    return trouble
-
-
 def _what_is_missing(
     search: SearchRecord, directory: Path, jobs: Sequence[tuple[Path, JobRecord]], failure: Exception, answers: bool
 ) -> str:
@@ -197,16 +189,16 @@ def close_parent(search: SearchRecord, summary: Summary, directory: Path) -> Non
     metrics = [(clean_key(key), value, now(), 0) for key, value in summary.metrics.items()]
     metrics += best_curve([record for _, record in records_below(directory, search.run_id)], settings)
     # MLflow never changes a parameter: after a resume, a better one is written as a tag.
-    known = client.get_run(search.run_id).data.params
+    run = client.get_run(search.run_id)
+    known = run.data.params
     params = {key: value for key, value in summary.params.items() if key not in known}
     changed = {key: value for key, value in summary.params.items() if known.get(key, value) != value}
     tags = summary.tags | changed | description(directory, summary)
-    parcel = Parcel(client, search.run_id, log_values(client, search.run_id, metrics, params, tags))
+    parcel = Parcel(client, settings, search.run_id, log_values(client, search.run_id, metrics, params, tags))
     if settings.log_artifacts:
-        parcel.secrets, send = secrets_left_in(directory, settings.redact), partial(client.log_artifact, search.run_id)
-        for path, obstacle in files_of(directory):
-            if not obstacle and not path.name.startswith("."):
-                parcel.attempt(path.name, partial(send_without, parcel.secrets, path, send))
+        parcel.secrets = secrets_left_in(directory, settings.redact)
+        files = [path for path, obstacle in files_of(directory) if not obstacle and not path.name.startswith(".")]
+        upload_files(parcel, run.info.artifact_uri, directory, [(path, path.name) for path in files])
         text = clean_text(summary.text)
         parcel.attempt("best_trial.txt", partial(client.log_text, search.run_id, text, "best_trial.txt"))
     _end_run(client, search)

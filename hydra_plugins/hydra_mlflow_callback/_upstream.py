@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
+    from mlflow.entities import Run
 
 
 def result_of(job_return: "JobReturn") -> object:
@@ -14,17 +15,27 @@ def result_of(job_return: "JobReturn") -> object:
     return job_return._return_value
 
 
-def leave_active_runs() -> list[str]:
-    """Drop whatever runs are active in this thread without ending them; return their ids.
+@contextmanager
+def active_run(run: "Run") -> Iterator[list[str]]:
+    """Let a run be the active one of this thread, and a plain `mlflow.start_run()` open another one below it.
 
-    The public `mlflow.end_run` would also close the run as FINISHED, and needs the server.
+    The public `mlflow.start_run` wants a run that is made, and `mlflow.end_run` would close it as FINISHED; both need
+    the server. What was active before is dropped without being ended.
+
+    Yields:
+        a list, which in the end has the ids of the runs that were begun inside and not ended.
     """
     from mlflow.tracking import fluent
 
+    left_open: list[str] = []
     stack = fluent._active_run_stack.get()  # type: ignore[no-untyped-call]
-    left = [str(run.info.run_id) for run in stack]
-    stack.clear()
-    return left
+    stack[:] = [run]
+    try:
+        with nesting_by_default():
+            yield left_open
+    finally:
+        left_open += [str(other.info.run_id) for other in stack if other is not run]
+        stack.clear()
 
 
 @contextmanager

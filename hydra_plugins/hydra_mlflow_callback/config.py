@@ -64,6 +64,10 @@ class MLflowCallbackConf:
     # that the run repeats. null: not registered
     register_model: str | None = None
 
+    # Jobs do not wait for MLflow. Seconds that the end of a search may take to deliver what it has not taken meanwhile;
+    # then the command is said that delivers the rest
+    delivery_timeout: float = 600.0
+
     # Tags of the parent and of every nested run
     tags: dict[str, str] = field(default_factory=dict)
 
@@ -95,6 +99,7 @@ class Settings:
     allow_pickle: bool = False
     register_model: str | None = None
     single_run_name: str | None = None
+    delivery_timeout: float = 600.0
     tags: Mapping[str, str] = field(default_factory=dict)
     experiment_id: str = ""
     # an option -> the name under which the user sets it; see `named`
@@ -143,6 +148,9 @@ def checked(settings: Settings, config: DictConfig, *, enabled: bool) -> Setting
     if enabled and not settings.experiment_name.strip():
         remedy = f"Set {settings.source('experiment_name')}=my_search, for example."
         raise bad_input(settings.named("experiment_name"), settings.experiment_name, "must be a name", remedy)
+    if not settings.delivery_timeout > 0:
+        rule, remedy = "must be a number of seconds above 0", f"Set {settings.source('delivery_timeout')}=600."
+        raise bad_input(settings.named("delivery_timeout"), settings.delivery_timeout, rule, remedy)
     if settings.register_model is not None:
         _check_register_model(settings, enabled, config.hydra.mode is RunMode.MULTIRUN)
     return settings

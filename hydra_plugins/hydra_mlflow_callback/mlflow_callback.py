@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
     from omegaconf import DictConfig
 
+    from ._backlog import Backlog
     from ._job_run import JobRun
     from ._record import SearchRecord
 
@@ -37,11 +38,12 @@ class MLflowCallback(Callback):
         self.search: SearchRecord | None = None
         self._started_by = Owner.me()
         self._job: JobRun | None = None
+        self._backlog: Backlog | None = None  # of a worker, which says when it ends
         self._live: ExitStack | None = None
         self._directory = Path()
 
     def __getstate__(self) -> dict[str, Any]:  # Any: pickle's own type
-        return self.__dict__ | {"_job": None, "_live": None}
+        return self.__dict__ | {"_job": None, "_live": None, "_backlog": None}
 
     def on_run_start(self, config: "DictConfig", **kwargs: Any) -> None:
         """Make sure that there is something to record to, before the job starts."""
@@ -82,9 +84,17 @@ class MLflowCallback(Callback):
         A server that is away is no reason: jobs go on without it. See hydra_search's ChecksWorker.
         """
         if self.enabled:
+            from ._backlog import Backlog
             from ._client import check_worker
 
             check_worker(self.settings, elsewhere=not self._started_by.is_here())
+            self._backlog = Backlog(self.settings.tracking_uri)
+
+    def on_worker_end(self) -> None:
+        """Leave to the end of the search what is not being sent at this moment. See hydra_search's EndsWorker."""
+        backlog, self._backlog = self._backlog, None
+        if backlog:
+            backlog.end()
 
     def on_job_start(self, config: "DictConfig", **kwargs: Any) -> None:
         """Open the job's run and make it the active one, so that `mlflow.log_*` in the job lands there."""
@@ -98,7 +108,7 @@ class MLflowCallback(Callback):
         job, self._job = self._job, None
         if job:
             with _one_message():
-                job.close(job_return)
+                job.close(job_return, self._backlog)
 
     def on_run_end(self, config: "DictConfig", **kwargs: Any) -> None:
         """Say where a single run stands."""
@@ -146,7 +156,7 @@ def _what_is_missing(search: "SearchRecord", directory: Path, status: str) -> st
     from ._search_run import close_search
 
     try:
-        close_search(search, directory, status)
+        close_search(search, directory, status, search.settings.delivery_timeout)
     except SearchError as error:
         return str(error)
     except Exception as error:  # a disk that is full, a folder that is gone

@@ -73,6 +73,14 @@ class ChecksWorker(Protocol):
         """Refuse, by ValueError, a machine from which the worker does not see what the callback needs."""
 
 
+@runtime_checkable
+class EndsWorker(Protocol):
+    """A callback that has something to finish in each worker process after its last trial."""
+
+    def on_worker_end(self) -> None:
+        """Finish it. Not called in a process that is told to end, or killed."""
+
+
 def compose_job(
     config: DictConfig,
     loader: ConfigLoader,

@@ -58,6 +58,8 @@ CASES: list[tuple[str, list[str], str]] = [
     (TRAIN, [SWEEP, "mlflow.tracking_uri=''"], "mlflow.tracking_uri"),
     (TRAIN, ["mlflow.tracking_uri=sqlite:////proc/x.db"], "mlflow.tracking_uri"),
     (TRAIN, [SWEEP, "mlflow.experiment_name=''"], "mlflow.experiment_name"),
+    (TRAIN, [SWEEP, "hydra.callbacks.mlflow.delivery_timeout=0"], "hydra.callbacks.mlflow.delivery_timeout"),
+    (TRAIN, [SWEEP, "hydra.callbacks.mlflow.delivery_timeout=soon"], "delivery_timeout"),
     (TRAIN, [BARE, SWEEP, "hydra/launcher=ray", "+hydra.launcher.ray.remote.runtime_env={pip: [x]}"], "runtime_env"),
     (TRAIN, [BARE, SWEEP, "hydra/launcher=ray", "hydra.launcher.ray.init.address=127.0.0.1:1"], "no Ray cluster"),
     (TRAIN, [BARE, "+hydra.callbacks.own={_target_: os.mkdir, path: made}"], "EXECUTION_WHITELIST"),

@@ -82,22 +82,21 @@ def test_server_that_dies_and_comes_back_gets_every_record(
     start_app: StartApp, tmp_path: Path, mlflow_server: MLflowServer, config: str
 ) -> None:
     sweep = tmp_path / "multirun/search"
-    gate = tmp_path / "gate"
     process = start_app(
         "tracked.py",
         f"--config-name={config}",
         "--multirun",
-        f"wait_for={gate}",
+        f"wait_for={tmp_path}/gate-${{hydra:job.num}}",
         f"hydra.callbacks.mlflow.tracking_uri={mlflow_server.uri}",
     )
     wait_for(lambda: (sweep / "0/waiting").exists(), 60, "the first job")
     mlflow_server.kill()
-    gate.touch()
-    wait_for(lambda: (sweep / "2").exists(), 120, "the third job, which starts without a server")
-    gate.unlink()
-    wait_for(lambda: (sweep / "3/waiting").exists() or (sweep / "2/waiting").exists(), 120, "a job that waits again")
+    (tmp_path / "gate-0").touch()
+    (tmp_path / "gate-1").touch()
+    wait_for(lambda: (sweep / "2/waiting").exists(), 120, "the third job, which starts without a server")
     mlflow_server.start()
-    gate.touch()
+    (tmp_path / "gate-2").touch()
+    (tmp_path / "gate-3").touch()
     output = process.communicate(timeout=120)[0]
     assert process.returncode == 0, output
     assert "recorded later" in output

@@ -124,3 +124,14 @@ def test_tracking_off_leaves_no_trace(run_app: RunApp, tmp_path: Path) -> None:
     done = run_app("tracked.py", "--multirun", "hydra.callbacks.mlflow.enabled=false", "hydra.sweeper.n_trials=2")
     assert done.returncode == 0, done.stderr
     assert not list(tmp_path.rglob(".mlflow*")) and not (tmp_path / "mlflow.db").exists()
+
+
+@pytest.mark.slow
+def test_system_metrics_that_are_wished_are_those_of_the_job(run_app: RunApp, tmp_path: Path) -> None:
+    wished = {"MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING": "true", "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL": "0.2"}
+    search = ["--config-name=asynchronous", "--multirun", "hydra.sweeper.n_trials=2", "seconds=1"]
+    done = run_app("tracked.py", *search, env=wished | {"MLFLOW_SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING": "1"})
+    assert done.returncode == 0, done.stderr
+    for name, run in Recorded(tmp_path).children.items():
+        points = Recorded(tmp_path).client.get_metric_history(run.info.run_id, "system/cpu_utilization_percentage")
+        assert points and all(point.timestamp <= run.info.end_time for point in points), name

@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import mlflow
 import pytest
 from hydra.core.utils import JobReturn
 
+from hydra_plugins.hydra_mlflow_callback._backlog import Backlog
 from hydra_plugins.hydra_mlflow_callback._client import connect, open_experiment
 from hydra_plugins.hydra_mlflow_callback._end import End, end_of, end_of_lost
 from hydra_plugins.hydra_mlflow_callback._job_run import JobRun
@@ -20,6 +22,7 @@ from hydra_plugins.hydra_search.errors import InvalidObjective, SearchError, Tri
 from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.results import Attempt, mark_lost, save_result
 from hydra_plugins.hydra_trial import TrialPruned, report
+from tests.conftest import wait_for
 from tests.tracking_client import TrackingClient
 
 from .conftest import ELSEWHERE, MakeJob, job_config, returned
@@ -111,17 +114,62 @@ def test_run_id_in_the_environment_is_not_written_to(
     assert client.get_run(outer).info.status == "RUNNING" and set(client.runs()) == {"outer", "search"}
 
 
+def test_job_without_a_word_to_mlflow_waits_for_no_server_and_its_run_is_made_after_it(
+    settings: Settings, search: SearchRecord, client: TrackingClient, sweep_dir: Path
+) -> None:
+    before = client.n_calls
+    job = JobRun.open(settings, search, job_config(sweep_dir, 1, x=0.5))
+    started = job.record.start_time
+    report(0.25, 0)
+    assert client.n_calls == before and not load_job(sweep_dir / "1").is_asked_for
+    backlog = Backlog("http://server")
+    job.close(returned(0.5), backlog)
+    wait_for(lambda: load_job(sweep_dir / "1").sent, 10, "the delivery")
+    backlog.end()
+    run = client.runs()["trial-1"]
+    assert (run.info.status, run.info.start_time, run.data.metrics["score"]) == ("FINISHED", started, 0.5)
+
+
+def test_job_that_asks_for_its_run_has_one_and_the_same_from_then_on(
+    settings: Settings, search: SearchRecord, client: TrackingClient, sweep_dir: Path
+) -> None:
+    job = JobRun.open(settings, search, job_config(sweep_dir, 1, x=0.5))
+    active = mlflow.active_run()
+    assert active is not None and client.calls["create_run"] == 0
+    found = {active.info.run_id, active.info.run_id, job.run().info.run_id, load_job(sweep_dir / "1").run_id}
+    assert len(found) == 1 and active.data.tags["mlflow.parentRunId"] == "parent"
+    assert (active.inputs and active.inputs.dataset_inputs, active.outputs and active.outputs.model_outputs) == ([], [])
+    job.close(returned(0.5))
+    assert client.calls["create_run"] == 1 and client.runs()["trial-1"].info.run_id in found
+
+
+def test_record_that_finds_no_room_is_left_to_the_end_of_the_search(
+    settings: Settings, search: SearchRecord, client: TrackingClient, sweep_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hydra_plugins.hydra_mlflow_callback._backlog.LARGEST_BACKLOG", 1)
+    gate, backlog = threading.Event(), Backlog("sqlite:///one.db")
+    assert backlog.put(lambda: gate.wait(10) and None)
+    wait_for(lambda: backlog.put(lambda: None), 10, "the first to be taken")
+    job = JobRun.open(settings, search, job_config(sweep_dir, 1, x=0.5))
+    job.close(returned(0.5), backlog)
+    gate.set()
+    backlog.end()
+    record = load_job(sweep_dir / "1")
+    assert (record.status, record.sent, client.calls["create_run"]) == ("FINISHED", False, 0)
+
+
 def test_job_goes_on_without_a_server_and_its_record_is_complete(
     settings: Settings, search: SearchRecord, client: TrackingClient, sweep_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     client.is_away = True
     job = JobRun.open(settings, search, job_config(sweep_dir, 1, x=0.5))
-    asked = client.n_calls
     report(0.25, 0)
     job.show()
+    asked = client.n_calls
+    job.show()
     job.close(returned(0.5))
-    assert client.n_calls == asked, "a job that could not open its run does not wait for the server again"
-    assert "MLflow can't be reached; trial-1 goes on and is recorded later" in caplog.text
+    assert client.n_calls == asked, "a job that has not reached the server does not wait for it again"
+    assert "MLflow is gone; trial-1 goes on and is recorded later" in caplog.text
     record = load_job(sweep_dir / "1")
     assert (record.status, record.values, record.sent, record.run_id) == ("FINISHED", [0.5], False, None)
     assert record.metrics[0][:2] == ("score", 0.25)

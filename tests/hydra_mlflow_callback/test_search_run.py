@@ -110,7 +110,8 @@ def test_job_that_has_not_ended_is_closed_only_if_nobody_works_on_it(
     search = begin()
     make_job(0, 0.5, parent_run_id=search.run_id)
     sweeps = {"this": search.sweep, "other": OTHER_SWEEP}
-    record, directory = make_job(1, owner=owner, sweep=sweeps[sweep], parent_run_id=search.run_id)
+    of = {"owner": owner, "sweep": sweeps[sweep], "parent_run_id": search.run_id}
+    record, directory = make_job(1, is_asked_for=True, **of)
     run_id = run_of(client, search, 1, record.key)
     if noted:  # else the job has opened its run this very moment
         record.run_id, record.artifact_uri = run_id, client.get_run(run_id).info.artifact_uri

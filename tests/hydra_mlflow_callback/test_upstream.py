@@ -4,7 +4,7 @@ import mlflow
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
 
-from hydra_plugins.hydra_mlflow_callback._upstream import leave_active_runs, nesting_by_default, result_of
+from hydra_plugins.hydra_mlflow_callback._upstream import active_run, nesting_by_default, result_of
 from tests.tracking_client import TrackingClient
 
 from .conftest import returned
@@ -19,13 +19,17 @@ def test_result_of_a_failed_job_is_its_error_which_the_public_name_raises() -> N
     assert result_of(returned(0.5)) == returned(0.5).return_value
 
 
-def test_run_that_is_left_stays_running_and_the_server_is_not_asked(client: TrackingClient) -> None:
-    run_id = mlflow.start_run(experiment_id=client.create_experiment("e")).info.run_id
-    mlflow.start_run(experiment_id="1", nested=True)
-    before = client.n_calls
-    assert leave_active_runs()[0] == run_id
-    assert (mlflow.active_run(), client.n_calls) == (None, before)
-    assert client.get_run(run_id).info.status == "RUNNING"
+def test_run_is_the_active_one_inside_and_what_was_active_before_or_is_left_open_stays_running(
+    client: TrackingClient,
+) -> None:
+    before = mlflow.start_run(experiment_id=client.create_experiment("e")).info.run_id
+    run = client.create_run("1")
+    with active_run(run) as left_open:
+        assert mlflow.active_run() is run
+        inner = mlflow.start_run(experiment_id="1").info.run_id
+        asked = client.n_calls
+    assert (mlflow.active_run(), client.n_calls, left_open) == (None, asked, [inner])
+    assert {client.get_run(one).info.status for one in (before, run.info.run_id, inner)} == {"RUNNING"}
     mlflow.start_run(experiment_id="1")  # refused while another one is active
     mlflow.end_run()
 

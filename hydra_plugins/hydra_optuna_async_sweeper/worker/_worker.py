@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.utils import configure_log
 
 from hydra_plugins.hydra_search.errors import CantStart
-from hydra_plugins.hydra_search.jobs import ChecksWorker
+from hydra_plugins.hydra_search.jobs import ChecksWorker, EndsWorker
 from hydra_plugins.hydra_search.signals import Terminated, terminable_worker
 from hydra_plugins.hydra_search.urls import is_dead_loopback, missing_variable
 
@@ -74,12 +74,18 @@ class Worker:
                     queue.note_closed(trial)
                     self.leave_job(end)
                     count += 1
+                self._say_end()
             except Terminated as terminated:
                 if not apart:
                     raise
                 log.warning("This worker was told to end; its trial is requeued.")
                 terminated.hand_on()
         return count
+
+    def _say_end(self) -> None:
+        for callback in self.hydra_context.callbacks.callbacks:
+            if isinstance(callback, EndsWorker):
+                callback.on_worker_end()
 
     def is_wanted(self) -> bool:
         """Tell whether the sweep that started this worker is still there; on another machine, believe so."""

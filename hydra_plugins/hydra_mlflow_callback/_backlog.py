@@ -1,0 +1,96 @@
+"""Records that wait for their delivery: sent by threads beside the work, and what is left at the end of a search."""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+from ._client import client_for
+from ._delivery import deliver
+from ._reach import REQUESTS_AT_A_TIME, is_database, is_there
+from ._record import JobRecord, SearchRecord
+
+log = logging.getLogger(__name__)
+
+# Of one process. What does not fit is sent by the search's end: no job waits.
+LARGEST_BACKLOG = 256
+SECONDS_BETWEEN_LINES = 5.0
+
+
+def n_senders(tracking_uri: str) -> int:
+    """Return how many records are sent at a time by one process."""
+    return 1 if is_database(tracking_uri) else REQUESTS_AT_A_TIME
+
+
+class Backlog:
+    """What a worker has still to send while it runs the next jobs. A process that is killed leaves it on disk."""
+
+    def __init__(self, tracking_uri: str) -> None:
+        self._n_threads = n_senders(tracking_uri)
+        self._waiting: queue.Queue[Callable[[], None] | None] = queue.Queue(LARGEST_BACKLOG)
+        self._threads: list[threading.Thread] = []
+
+    def put(self, send: Callable[[], None]) -> bool:
+        """Have something sent soon, by a call that raises nothing. Returns False if there is no room for it."""
+        try:
+            self._waiting.put_nowait(send)
+        except queue.Full:
+            return False
+        if len(self._threads) < self._n_threads:
+            # Daemons: a process that is told to end does not wait for a server.
+            self._threads.append(threading.Thread(target=self._send, name="mlflow-delivery", daemon=True))
+            self._threads[-1].start()
+        return True
+
+    def end(self) -> None:
+        """Begin nothing more, and wait for what is under way: nobody else may send the same meanwhile."""
+        while True:
+            try:
+                self._waiting.get_nowait()
+            except queue.Empty:
+                break
+        for _ in self._threads:
+            self._waiting.put(None)
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
+
+    def _send(self) -> None:
+        while (send := self._waiting.get()) is not None:
+            send()
+
+
+def deliver_each(
+    search: SearchRecord, jobs: Sequence[tuple[Path, JobRecord]], seconds: float | None
+) -> Exception | None:
+    """Deliver records, several at a time; return what kept one of them from going that keeps no other from it.
+
+    Raises:
+        TimeoutError: not all have gone in so many seconds.
+        Exception: what the store raises that does not answer any more.
+    """
+    if not jobs:
+        return None
+    settings, client = search.settings, client_for(search.settings)
+    trouble: Exception | None = None
+    said = time.monotonic()
+    pool = ThreadPoolExecutor(n_senders(settings.tracking_uri), thread_name_prefix="mlflow-delivery")
+    try:
+        sent = [pool.submit(deliver, settings, record, path) for path, record in jobs]
+        for n, done in enumerate(as_completed(sent, seconds), start=1):
+            error = done.exception()
+            if error and not (isinstance(error, Exception) and is_there(client, search.run_id)):
+                raise error
+            trouble = trouble or (error if isinstance(error, Exception) else None)
+            if time.monotonic() - said > SECONDS_BETWEEN_LINES:
+                said = time.monotonic()
+                log.info("MLflow has taken %d of the %d jobs that were left", n, len(jobs))
+    except TimeoutError:
+        key = settings.named("delivery_timeout")
+        raise TimeoutError(f"{key}: {seconds:g} s were not enough") from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+    return trouble
