@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from pathlib import Path
 
 from ._client import client_for
@@ -18,6 +19,9 @@ log = logging.getLogger(__name__)
 # Of one process. What does not fit is sent by the search's end: no job waits.
 LARGEST_BACKLOG = 256
 SECONDS_BETWEEN_LINES = 5.0
+# The report, which is made when the workers have ended, names the runs that there are by then.
+SECONDS_AT_THE_END = 20.0
+SECONDS_BETWEEN_CHECKS = 0.02
 
 
 def n_senders(tracking_uri: str) -> int:
@@ -45,13 +49,18 @@ class Backlog:
             self._threads[-1].start()
         return True
 
-    def end(self) -> None:
-        """Begin nothing more, and wait for what is under way: nobody else may send the same meanwhile."""
-        while True:
-            try:
+    def end(self, seconds: float = SECONDS_AT_THE_END) -> None:
+        """Send what is left, for so many seconds at most; then begin no more, and wait for what is under way."""
+        deadline = time.monotonic() + min(seconds, SECONDS_AT_THE_END)
+        said = time.monotonic()
+        while (left := self._waiting.qsize()) and time.monotonic() < deadline:
+            time.sleep(SECONDS_BETWEEN_CHECKS)
+            if time.monotonic() - said > SECONDS_BETWEEN_LINES:
+                said = time.monotonic()
+                log.info("%d jobs are still on their way to MLflow", left)
+        with suppress(queue.Empty):
+            while True:
                 self._waiting.get_nowait()
-            except queue.Empty:
-                break
         for _ in self._threads:
             self._waiting.put(None)
         for thread in self._threads:

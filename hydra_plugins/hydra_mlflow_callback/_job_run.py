@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_SENDS = 5.0
+# A job that lasts longer is seen in MLflow while it runs.
+SECONDS_UNSEEN = 2.0
 
 
 class JobRun:
@@ -70,7 +72,7 @@ class JobRun:
         os.environ.pop("MLFLOW_RUN_ID", None)
         job._activate()
         job._subscriptions.enter_context(listening(job.report))
-        job._subscriptions.enter_context(every(SECONDS_BETWEEN_SENDS, job.show, "mlflow-live"))
+        job._subscriptions.enter_context(every(SECONDS_BETWEEN_SENDS, job.show, "mlflow-live", first=SECONDS_UNSEEN))
         return job
 
     def _activate(self) -> None:

@@ -145,7 +145,8 @@ def _close(search: SearchRecord, directory: Path, seconds: float | None) -> None
         log.info(counted([record for _, record in jobs]))
         search, before = parent_of(client, search, directory), search
         jobs = jobs if search.run_id == before.run_id else _ended_jobs(search, directory)
-        left = [(path, record) for path, record in jobs if not record.sent and not is_left_to(record)]
+        # This sweep's workers have all ended, though their processes may be there: Ray keeps them.
+        left = [(p, job) for p, job in jobs if not job.sent and (job.sweep == search.sweep or not is_left_to(job))]
         trouble = deliver_each(search, left, seconds)
         close_parent(search, summarize([record for _, record in jobs], search.settings), directory)
         if trouble:

@@ -91,10 +91,10 @@ class MLflowCallback(Callback):
             self._backlog = Backlog(self.settings.tracking_uri)
 
     def on_worker_end(self) -> None:
-        """Leave to the end of the search what is not being sent at this moment. See hydra_search's EndsWorker."""
+        """Send what is left. What takes too long is left to the end of the search. See hydra_search's EndsWorker."""
         backlog, self._backlog = self._backlog, None
         if backlog:
-            backlog.end()
+            backlog.end(self.settings.delivery_timeout)
 
     def on_job_start(self, config: "DictConfig", **kwargs: Any) -> None:
         """Open the job's run and make it the active one, so that `mlflow.log_*` in the job lands there."""

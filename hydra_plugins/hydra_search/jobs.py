@@ -196,7 +196,8 @@ def _keys(config: object, prefix: str = "") -> Iterator[str]:
 def _as_current_job(config: DictConfig) -> Iterator[None]:
     """Let `${hydra:...}` resolve as in the job."""
     current = HydraConfig.instance().cfg
-    HydraConfig.instance().set_config(config)
+    # `set_config` would copy it, for each trial; all that is asked of it is its hydra node.
+    HydraConfig.instance().cfg = config  # type: ignore[assignment]
     try:
         yield
     finally:

@@ -217,13 +217,18 @@ class Watch:
 
 
 @contextmanager
-def every(seconds: float, call: Callable[[], None], name: str) -> Iterator[None]:
-    """Call `call()` in a thread of this name while the block runs; not at all in a block shorter than `seconds`."""
+def every(seconds: float, call: Callable[[], None], name: str, first: float | None = None) -> Iterator[None]:
+    """Call `call()` in a thread of this name while the block runs: after `first` seconds, then every `seconds`.
+
+    Without `first`, the first time after `seconds`; not at all in a block that is shorter.
+    """
     done = threading.Event()
 
     def loop() -> None:
-        while not done.wait(seconds):
+        wait = seconds if first is None else first
+        while not done.wait(wait):
             call()
+            wait = seconds
 
     thread = threading.Thread(target=loop, name=name, daemon=True)
     thread.start()

@@ -213,6 +213,7 @@ def test_machine_that_is_interrupted_leaves_the_live_runs_of_the_other_alone(sta
     wait_for(lambda: list(tmp_path.rglob("0/waiting")), 60, "the first job")
     south = start_on("south", tmp_path, *search, "wait_for=never")
     wait_for(lambda: list(tmp_path.rglob("1/waiting")), 60, "the second job")
+    wait_for(lambda: len(Recorded(tmp_path).runs) == 3, 60, "the runs of both")
     os.killpg(south.pid, signal.SIGINT)
     output = south.communicate(timeout=60)[0]
     assert south.returncode == 130, output

@@ -124,6 +124,17 @@ def test_job_that_has_not_ended_is_closed_only_if_nobody_works_on_it(
     assert f"Jobs: 1 finished, 0 failed, {int(expected == 'KILLED')} killed" in caplog.messages
 
 
+@pytest.mark.parametrize(("sweep", "delivered"), [("this", True), ("other", False)])
+def test_record_of_a_process_that_goes_on_is_delivered_if_it_was_a_worker_of_this_sweep(
+    begin: Begin, client: TrackingClient, make_job: MakeJob, sweep_dir: Path, sweep: str, delivered: bool
+) -> None:
+    search = begin()
+    of = {"this": search.sweep, "other": OTHER_SWEEP}[sweep]
+    make_job(0, 0.5, owner=process_of_somebody_else(), sweep=of, parent_run_id=search.run_id)
+    close_search(search, sweep_dir, "FINISHED")
+    assert ("trial-0" in client.runs()) is delivered
+
+
 def test_job_elsewhere_that_the_study_has_closed_as_lost_is_killed_whatever_it_left(
     begin: Begin, client: TrackingClient, make_job: MakeJob, sweep_dir: Path
 ) -> None:

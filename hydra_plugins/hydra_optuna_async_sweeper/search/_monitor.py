@@ -5,7 +5,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from types import TracebackType
@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState
 
-from hydra_plugins.hydra_search.owner import Owner, is_ours, owner_of, sweeper_of
+from hydra_plugins.hydra_search.owner import Owner, is_ours
 from hydra_plugins.hydra_search.trials import LOST, is_confirmation
 
 from ._stop import stop_reason
+from ._tally import Tally
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from ._queue import TrialQueue
     from ._spec import Search
 
-    Look = Callable[[Sequence[FrozenTrial]], None]
+    Look = Callable[[Tally], None]
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class Monitor:
     def __init__(self, queue: "TrialQueue", *looks: "Look") -> None:
         self._queue = queue
         self._looks = looks
+        self._tally = Tally(queue.search)
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="sweep-monitor", daemon=True)
 
@@ -58,9 +60,9 @@ class Monitor:
     def _loop(self) -> None:
         while not self._done.wait(SECONDS_BETWEEN_LOOKS):
             self._queue.requeue_stale()
-            trials = self._queue.trials()
+            self._tally.look(self._queue.trials())
             for look in self._looks:
-                look(trials)
+                look(self._tally)
 
 
 class Vain(Enum):
@@ -87,17 +89,17 @@ class LauncherGuard:
         self._left_for: Vain | None = None
 
     @contextmanager
-    def launching(self, trials: "Sequence[FrozenTrial]", n_workers: int | None) -> Iterator[None]:
+    def launching(self, tally: Tally, n_workers: int | None) -> Iterator[None]:
         """Guard the launcher that is called in the block; after the last trial the block just ends.
 
         Args:
-            trials: of the study, before the launch.
+            tally: of the study, before the launch.
             n_workers: that are launched; None where the launcher itself sees each of them end.
 
         Raises:
             LauncherLeft: it was interrupted because all of its workers have ended.
         """
-        self._before, self._in_vain, self._left_for = own_workers(trials), None, None
+        self._before, self._in_vain, self._left_for = set(tally.last_of_workers()), None, None
         self._n_workers, self._launches = n_workers, True
         try:
             yield
@@ -109,11 +111,11 @@ class LauncherGuard:
         finally:
             self._launches = False
 
-    def look(self, trials: "Sequence[FrozenTrial]") -> None:
+    def look(self, tally: Tally) -> None:
         """Interrupt the launcher, once, if it has been waiting in vain for the time of grace."""
         if not self._launches or self._left_for is not None:
             return
-        reason = self._reason(trials)
+        reason = self._reason(tally)
         if reason is not self._in_vain:
             self._in_vain, self._since = reason, time.monotonic()
         elif reason is not None and time.monotonic() - self._since > GRACE:
@@ -121,26 +123,18 @@ class LauncherGuard:
             log.warning(reason.value)
             self._interrupt()
 
-    def _reason(self, trials: "Sequence[FrozenTrial]") -> Vain | None:
-        running = any(trial.state is TrialState.RUNNING and is_ours(trial) for trial in trials)
-        confirms = any(trial.state is TrialState.WAITING and is_confirmation(trial) for trial in trials)
-        if not running and not confirms and stop_reason(trials, self._search) is not None:
+    def _reason(self, tally: Tally) -> Vain | None:
+        running = any(trial.state is TrialState.RUNNING and is_ours(trial) for trial in tally.open)
+        confirms = any(trial.state is TrialState.WAITING and is_confirmation(trial) for trial in tally.open)
+        if not running and not confirms and stop_reason(tally) is not None:
             return Vain.DONE
         if self._n_workers is None:
             return None
-        workers = own_workers(trials) - self._before
-        ended = len(workers) >= self._n_workers and not any(may_run(worker, trials) for worker in workers)
+        last = {worker: t for worker, t in tally.last_of_workers().items() if worker not in self._before}
+        ended = len(last) >= self._n_workers and not any(may_run(worker, trial) for worker, trial in last.items())
         return Vain.ORPHANED if ended else None
 
 
-def own_workers(trials: "Sequence[FrozenTrial]") -> set[Owner]:
-    """Return the workers of this process's sweep that have ever taken one of these trials."""
-    owners = (owner_of(trial) for trial in trials if sweeper_of(trial) == Owner.me())
-    return {owner for owner in owners if owner is not None}
-
-
-def may_run(worker: Owner, trials: "Sequence[FrozenTrial]") -> bool:
+def may_run(worker: Owner, last: "FrozenTrial") -> bool:
     """Tell whether the process runs; on another machine, whether its last trial was not lost."""
-    if worker.is_here():
-        return worker.is_alive()
-    return LOST not in [trial for trial in trials if owner_of(trial) == worker][-1].user_attrs
+    return worker.is_alive() if worker.is_here() else LOST not in last.user_attrs

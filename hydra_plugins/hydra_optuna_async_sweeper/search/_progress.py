@@ -4,10 +4,9 @@ import os
 import re
 import sys
 import time
-from collections import Counter
 from typing import TYPE_CHECKING, TextIO
 
-from hydra_plugins.hydra_search.trials import Outcome, best_trials, is_confirmation, outcome_of, searched
+from hydra_plugins.hydra_search.trials import Outcome, best_trials, is_confirmation, searched
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from ._spec import Search
+    from ._tally import Tally
 
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -89,35 +89,38 @@ class Progress:
         self._over_before = over_before
         self._display = progress_on(sys.stderr)
         self._started = time.monotonic()
+        self._best: tuple[int, FrozenTrial | None] = (0, None)  # of how many that had ended
 
-    def look(self, trials: "Sequence[FrozenTrial]") -> None:
+    def look(self, tally: "Tally") -> None:
         """Show the study as it is now."""
-        self._display.show(progress_line(trials, self._search, time.monotonic() - self._started, self._over_before))
+        if self._best[0] != len(tally.ended) + tally.confirmed:
+            best = best_trials(tally.trials, self._search.directions)
+            self._best = (len(tally.ended) + tally.confirmed, best[0] if best else None)
+        seconds = time.monotonic() - self._started
+        self._display.show(progress_line(tally, self._best[1], seconds, self._over_before))
 
     def close(self) -> None:
         """Give the terminal's last line back."""
         self._display.close()
 
 
-def progress_line(trials: "Sequence[FrozenTrial]", search: "Search", seconds: float, over_before: int) -> str:
+def progress_line(tally: "Tally", best: "FrozenTrial | None", seconds: float, over_before: int) -> str:
     """Say how many trials are done, pruned, failed, which value is the best, and how long the rest may take.
 
     This sweep started so many `seconds` ago, when `over_before` trials were over.
     """
-    count = Counter(outcome_of(trial, search.max_retries) for trial in searched(trials))
-    done = count[Outcome.FINISHED] + count[Outcome.PRUNED] + count[Outcome.FAILED]
-    parts = [f"{done}/{search.n_trials} trials", f"{count[Outcome.RUNNING]} running"]
+    search, count, done = tally.search, tally.count, len(tally.over)
+    running = sum(trial.state.name == "RUNNING" for trial in searched(tally.open))
+    parts = [f"{done}/{search.n_trials} trials", f"{running} running"]
     parts += [
         f"{count[outcome]} {outcome}"
         for outcome in (Outcome.PRUNED, Outcome.FAILED, Outcome.REPEATED)
         if count[outcome]
     ]
-    confirming = [outcome_of(trial, search.max_retries) for trial in trials if is_confirmation(trial)]
-    if confirming:
-        parts.append(f"{confirming.count(Outcome.CONFIRMING)} of {len(confirming)} confirmed")
-    best = best_trials(trials, search.directions)
+    if confirming := tally.confirmed + sum(map(is_confirmation, tally.open)):
+        parts.append(f"{tally.confirmed} of {confirming} confirmed")
     if best and len(search.directions) == 1:
-        parts.append(f"best {best[0].values[0]:{DIGITS}}")
+        parts.append(f"best {best.values[0]:{DIGITS}}")
     new = done - over_before
     if new > 0:
         parts.append(f"about {seconds / new * (search.n_trials - done):.0f} s left")

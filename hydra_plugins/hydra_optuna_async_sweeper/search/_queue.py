@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +33,7 @@ from hydra_plugins.hydra_search.trials import (
 from .._upstream import trial_id
 from ._confirming import may_confirm, missing
 from ._stop import stop_reason
+from ._tally import Tally
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -56,6 +57,7 @@ class TrialQueue:
         )
         self._closed: set[int] = set()
         self._watch = Watch()
+        self._tally = Tally(search)
 
     def trials(self, *states: TrialState) -> list[FrozenTrial]:
         """Return the study's trials, by number; they are not to be changed."""
@@ -68,13 +70,14 @@ class TrialQueue:
     def claim(self) -> FrozenTrial | None:
         """Take a waiting trial for this process; None if the search is to end, or all that is left is taken."""
         while True:
-            trials = self.trials()  # once: a database sends everything that is not finished, each time
-            if self._requeue_forgotten(t for t in trials if trial_id(t) in self._closed and owner_of(t) == Owner.me()):
+            tally = self._tally.look(self.trials())  # once: a database sends all that is not finished, each time
+            mine = (t for t in tally.open if trial_id(t) in self._closed and owner_of(t) == Owner.me())
+            if self._requeue_forgotten(mine):
                 continue
-            waiting = self._claimable(trials)
-            if not waiting and (stop_reason(trials, self.search) is not None or self.fill() == 0):
+            waiting = self._claimable(tally.open)
+            if not waiting and (stop_reason(tally) is not None or self.fill() == 0):
                 return None
-            if len(waiting) < sum(trial.state is TrialState.WAITING for trial in trials):
+            if len(waiting) < sum(trial.state is TrialState.WAITING for trial in tally.open):
                 if taken := self.search.storage.retry(self._take_one_by_one):
                     return taken
                 continue
@@ -85,26 +88,30 @@ class TrialQueue:
                 if self._take(trial):
                     return trial
 
-    def _claimable(self, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    def _claimable(self, open_trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
         """Return the waiting trials that the budget has room for: those with parameters first, then the blank ones.
 
-        More wait where the budget was lowered, another sweep asks for more, or somebody has enqueued a trial meanwhile.
-        When the search has ended, those that confirm its best.
+        More wait where the budget was lowered, another sweep asks for more, or somebody has enqueued one. When the
+        search has ended, those that confirm its best.
         """
-        waiting = [trial for trial in trials if trial.state is TrialState.WAITING]
-        reason = stop_reason(trials, self.search)
+        waiting = [trial for trial in open_trials if trial.state is TrialState.WAITING]
+        reason = stop_reason(self._tally)
         if reason is not None:
             return list(filter(is_confirmation, waiting)) if may_confirm(reason, self.search) else []
-        trials, waiting = searched(trials), searched(waiting)
-        room = self.search.n_trials - sum(map(self._counts, trials)) + len(waiting)
+        room = self.search.n_trials - self._places(open_trials) + len(waiting := searched(waiting))
         return sorted(waiting, key=_is_blank)[: max(room, 0)]
+
+    def _places(self, open_trials: Sequence[FrozenTrial]) -> int:
+        """Return how many places of the budget are taken; what another program runs takes one when it has ended."""
+        taken = [t for t in searched(open_trials) if t.state is TrialState.WAITING or is_ours(t)]
+        return self._tally.places + len(taken)
 
     def _take_one_by_one(self) -> FrozenTrial | None:
         """Take a trial where more wait than may run, so that two workers do not both take the last one."""
         storage = self.search.storage.without_retry(self.storage)
         with self._lock:
-            trials = storage.get_all_trials(self.study_id, deepcopy=False)
-            return next((trial for trial in self._claimable(trials) if self._take(trial, storage)), None)
+            tally = self._tally.look(storage.get_all_trials(self.study_id, deepcopy=False))
+            return next((trial for trial in self._claimable(tally.open) if self._take(trial, storage)), None)
 
     def _take(self, trial: FrozenTrial, storage: "BaseStorage | None" = None) -> bool:
         storage = storage or self.storage
@@ -134,41 +141,35 @@ class TrialQueue:
         # As a whole: a server that was restarted has forgotten the lock, so no call waits for it inside.
         storage = self.search.storage.without_retry(self.storage)
         with self._lock:
-            trials = storage.get_all_trials(self.study_id, deepcopy=False)
-            reason = stop_reason(trials, self.search)
+            tally = self._tally.look(storage.get_all_trials(self.study_id, deepcopy=False))
+            reason = stop_reason(tally)
             if reason is None:
-                new = self._of_search(searched(trials))
+                new = self._of_search(tally)
             else:
-                new = self._of_confirmation(trials) if may_confirm(reason, self.search) else []
+                new = self._of_confirmation(tally.trials) if may_confirm(reason, self.search) else []
             for trial in new:
                 storage.create_new_trial(self.study_id, template_trial=trial)
-            return len(self._claimable([*trials, *new]))
+            return len(self._claimable([*tally.open, *new]))
 
-    def _of_search(self, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-        blank = sum(trial.state is TrialState.WAITING and _is_blank(trial) for trial in trials)
-        missing = self.search.n_trials - sum(map(self._counts, trials))
+    def _of_search(self, tally: Tally) -> list[FrozenTrial]:
+        waiting = [trial for trial in searched(tally.open) if trial.state is TrialState.WAITING]
+        missing = self.search.n_trials - self._places(tally.open)
         # Blank ones that wait give way to the user's own.
-        new = [*self._retries(trials), *self._enqueued(trials)][: max(missing + blank, 0)]
-        if not any(trial.state is TrialState.WAITING for trial in trials):
+        again = tally.retried | {trial.user_attrs.get(RETRY_OF) for trial in tally.open}
+        new = [*self._retries(tally.lost, again), *self._enqueued(tally.trials)]
+        new = new[: max(missing + sum(map(_is_blank, waiting)), 0)]
+        if not waiting:
             chunk = max(8, min(2 * self.search.n_jobs, LARGEST_CHUNK))
             new += [_waiting_trial()] * max(0, min(missing, chunk) - len(new))
         return new
 
     def _of_confirmation(self, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
         new = [_waiting_trial(trial.params, attributes) for trial, attributes in missing(trials, self.search)]
-        return [*self._retries([trial for trial in trials if is_confirmation(trial)]), *new]
+        confirming = [trial for trial in trials if is_confirmation(trial)]
+        lost = [trial for trial in confirming if outcome_of(trial, self.search.max_retries) is Outcome.LOST]
+        return [*self._retries(lost, {trial.user_attrs.get(RETRY_OF) for trial in confirming}), *new]
 
-    def _counts(self, trial: FrozenTrial) -> bool:
-        """Tell whether the trial takes a place of the budget. One that another program runs does when it has ended."""
-        counts = outcome_of(trial, self.search.max_retries) not in (Outcome.LOST, Outcome.REPEATED)
-        return counts and (trial.state is not TrialState.RUNNING or is_ours(trial))
-
-    def _is_lost_for_now(self, trial: FrozenTrial) -> bool:
-        return outcome_of(trial, self.search.max_retries) is Outcome.LOST
-
-    def _retries(self, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-        again = {trial.user_attrs.get(RETRY_OF) for trial in trials}
-        lost = [trial for trial in trials if self._is_lost_for_now(trial) and trial.number not in again]
+    def _retries(self, lost: Iterable[FrozenTrial], again: Container[int | None]) -> list[FrozenTrial]:
         return [
             _waiting_trial(
                 {**trial.system_attrs.get(FIXED, {}), **trial.params},  # it may have been lost between two parameters
@@ -179,6 +180,7 @@ class TrialQueue:
                 },
             )
             for trial in lost
+            if trial.number not in again
         ]
 
     def _enqueued(self, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:

@@ -25,7 +25,7 @@ from ..worker._sampler import Samplers, is_grid
 from ..worker._worker import Worker
 from ._directories import refuse_leftovers
 from ._makers import maker_text
-from ._monitor import GRACE, LauncherGuard, Monitor, own_workers
+from ._monitor import GRACE, LauncherGuard, Monitor
 from ._process import WorkerTimedOut
 from ._processes import Processes, settings_of
 from ._progress import Progress
@@ -33,6 +33,7 @@ from ._queue import TrialQueue
 from ._results import report_of, resume_command, write_results
 from ._resume import go_on, open_study
 from ._stop import ALIKE, DUPLICATES, FAILURES, REPEATS_IN_A_ROW, stop_reason
+from ._tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,7 +104,7 @@ class Sweep:
             with (
                 terminable(),
                 closing(Progress(self.search, over_before)) as progress,
-                Monitor(self.queue, progress.look, report.look, guard.look),
+                Monitor(self.queue, progress.look, lambda tally: report.look(tally.trials), guard.look),
             ):
                 self._launch_workers(guard)
                 self.processes.end(GRACE)
@@ -118,7 +119,7 @@ class Sweep:
         finally:
             self.processes.end(0)
         trials = self.queue.trials()
-        reason = stop_reason(trials, self.search)
+        reason = stop_reason(Tally(self.search, trials))
         found = write_results(self.search, trials)
         written = report.finish(trials, f"ended by {reason}")
         if reason in (FAILURES, ALIKE):
@@ -157,11 +158,11 @@ class Sweep:
         """
         while True:
             running = self.queue.running()
-            goes_on = stop_reason(self.queue.trials(), self.search) is None
+            goes_on = stop_reason(Tally(self.search, self.queue.trials())) is None
             if (waiting := self.queue.fill()) > 0:
                 return waiting
             # What was asked for is there: what other sweeps on the study still run is theirs.
-            if not running or (not goes_on and not own_workers(running)):
+            if not running or (not goes_on and not Tally(self.search, running).last_of_workers()):
                 return 0
             self.queue.requeue_stale()
             time.sleep(SECONDS_BETWEEN_LOOKS)
@@ -181,7 +182,7 @@ class Sweep:
         missing = max(1, self.search.n_jobs - len(self._busy_workers()))  # some may go on beside one that died
         returns: Sequence[JobReturn] = []
         try:
-            with guard.launching(self.queue.trials(), missing if settings is None else None):
+            with guard.launching(Tally(self.search, self.queue.trials()), missing if settings is None else None):
                 if settings is None:
                     returns = launcher.launch([[] for _ in range(missing)], initial_job_idx=0)
                 else:
@@ -210,7 +211,7 @@ class Sweep:
 
     def _busy_workers(self) -> set[Owner]:
         """Return the workers of this sweep that run a trial now."""
-        workers = own_workers(self.queue.running())
+        workers = Tally(self.search, self.queue.running()).last_of_workers()
         return {worker for worker in workers if not worker.is_here() or worker.is_alive()}
 
     def _end_workers(self) -> None:

@@ -8,6 +8,7 @@ from optuna.trial import FrozenTrial
 
 from hydra_plugins.hydra_optuna_async_sweeper.search import _monitor
 from hydra_plugins.hydra_optuna_async_sweeper.search._monitor import LauncherGuard, LauncherLeft
+from hydra_plugins.hydra_optuna_async_sweeper.search._tally import Tally
 from hydra_plugins.hydra_search.owner import Owner
 from tests.searches import made_up
 from tests.sweeps import made_up_search
@@ -15,6 +16,7 @@ from tests.sweeps import made_up_search
 HERE = Owner.me()
 DEAD = replace(HERE, started=HERE.started - 1000)
 ELSEWHERE = Owner("elsewhere", 1, 0.0)
+SEARCH = made_up_search(n_trials=9)
 
 
 def trial_of(worker: Owner, **attributes: object) -> FrozenTrial:
@@ -37,7 +39,7 @@ def looks(guard: LauncherGuard, trials: list[FrozenTrial], clock: Clock, interru
     for wait in (0, _monitor.GRACE / 2, _monitor.GRACE, 1):
         clock.seconds += wait
         before = len(interrupts)
-        guard.look(trials)
+        guard.look(Tally(SEARCH, trials))
         answers.append(len(interrupts) > before)
     return answers
 
@@ -49,7 +51,7 @@ def interrupts() -> list[None]:
 
 @pytest.fixture
 def guard(interrupts: list[None]) -> LauncherGuard:
-    return LauncherGuard(made_up_search(n_trials=9), lambda: interrupts.append(None))
+    return LauncherGuard(SEARCH, lambda: interrupts.append(None))
 
 
 @pytest.fixture
@@ -61,7 +63,7 @@ def test_launcher_is_left_once_when_all_workers_have_been_gone_for_a_while(
     guard: LauncherGuard, clock: Clock, interrupts: list[None]
 ) -> None:
     trials = [trial_of(DEAD), trial_of(ELSEWHERE), trial_of(ELSEWHERE, lost="worker lost")]
-    with pytest.raises(LauncherLeft), guard.launching([], 2):
+    with pytest.raises(LauncherLeft), guard.launching(Tally(SEARCH), 2):
         assert looks(guard, trials, clock, interrupts) == [False, False, True, False]
         raise KeyboardInterrupt
 
@@ -77,7 +79,7 @@ def test_launcher_is_left_once_when_all_workers_have_been_gone_for_a_while(
 def test_launcher_is_waited_for_while_a_worker_may_come_or_go_on(
     guard: LauncherGuard, clock: Clock, interrupts: list[None], workers: list[Owner]
 ) -> None:
-    with guard.launching([], 2):
+    with guard.launching(Tally(SEARCH), 2):
         assert not any(looks(guard, [trial_of(worker) for worker in workers], clock, interrupts))
 
 
@@ -85,7 +87,7 @@ def test_workers_of_an_earlier_launch_are_not_those_that_are_waited_for(
     guard: LauncherGuard, clock: Clock, interrupts: list[None]
 ) -> None:
     trials = [trial_of(DEAD), trial_of(ELSEWHERE, lost="worker lost")]
-    with guard.launching(trials, 2):
+    with guard.launching(Tally(SEARCH, trials), 2):
         assert not any(looks(guard, trials, clock, interrupts))
 
 
@@ -93,7 +95,7 @@ def test_launcher_that_does_not_return_after_the_last_trial_is_left_without_an_e
     guard: LauncherGuard, clock: Clock, interrupts: list[None]
 ) -> None:
     trials = [trial_of(HERE) for _ in range(9)]
-    with guard.launching([], 2):
+    with guard.launching(Tally(SEARCH), 2):
         assert looks(guard, trials, clock, interrupts) == [False, False, True, False]
         raise KeyboardInterrupt
 
@@ -105,5 +107,5 @@ def test_nobody_is_interrupted_while_no_launcher_runs(
 
 
 def test_ctrl_c_of_the_user_is_not_taken_for_an_interrupt_of_our_own(guard: LauncherGuard) -> None:
-    with pytest.raises(KeyboardInterrupt), guard.launching([], 2):
+    with pytest.raises(KeyboardInterrupt), guard.launching(Tally(SEARCH), 2):
         raise KeyboardInterrupt

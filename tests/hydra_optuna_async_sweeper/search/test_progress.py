@@ -6,6 +6,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hydra_plugins.hydra_optuna_async_sweeper.search import _progress
 from hydra_plugins.hydra_optuna_async_sweeper.search._spec import Search
+from hydra_plugins.hydra_optuna_async_sweeper.search._tally import Tally
+from hydra_plugins.hydra_search.trials import best_trials
 from tests.sweeps import made_up_search
 
 
@@ -25,23 +27,28 @@ def trials() -> list[FrozenTrial]:
     ]
 
 
+def progress_line(trials: list[FrozenTrial], search: Search, seconds: float, over_before: int) -> str:
+    best = best_trials(trials, search.directions)
+    return _progress.progress_line(Tally(search, trials), best[0] if best else None, seconds, over_before)
+
+
 def test_line_counts_what_counts_and_leaves_lost_trials_out() -> None:
-    line = _progress.progress_line(trials(), search(), seconds=8.0, over_before=0)
+    line = progress_line(trials(), search(), seconds=8.0, over_before=0)
     assert line == "4/10 trials, 1 running, 1 pruned, 1 failed, best 0.75, about 12 s left"
 
 
 def test_best_of_a_minimization_is_the_smallest() -> None:
-    assert "best 0.5," in _progress.progress_line(trials(), search(direction="minimize"), 8.0, 0)
+    assert "best 0.5," in progress_line(trials(), search(direction="minimize"), 8.0, 0)
 
 
 def test_time_left_is_reckoned_from_this_sweep_alone() -> None:
-    line = _progress.progress_line(trials(), search(), seconds=8.0, over_before=2)
+    line = progress_line(trials(), search(), seconds=8.0, over_before=2)
     assert line.endswith("about 24 s left")
-    assert "left" not in _progress.progress_line(trials(), search(), seconds=8.0, over_before=4)
+    assert "left" not in progress_line(trials(), search(), seconds=8.0, over_before=4)
 
 
 def test_nothing_finished_yet_is_said_without_best_or_time() -> None:
-    assert _progress.progress_line([], search(), 1.0, 0) == "0/10 trials, 0 running"
+    assert progress_line([], search(), 1.0, 0) == "0/10 trials, 0 running"
 
 
 @pytest.fixture

@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from hydra_plugins.hydra_optuna_async_sweeper.search._stop import stop_reason
+from hydra_plugins.hydra_optuna_async_sweeper.search import _stop
+from hydra_plugins.hydra_optuna_async_sweeper.search._spec import Search
+from hydra_plugins.hydra_optuna_async_sweeper.search._tally import Tally
 from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.trials import INTERRUPTED, over
 from tests.sweeps import made_up_search
@@ -14,6 +16,15 @@ from tests.sweeps import made_up_search
 SEARCH = made_up_search(n_trials=4, max_failure_rate=0.5, max_retries=2)
 
 Trials = list[FrozenTrial]
+
+
+def stop_reason(trials: Trials, search: Search) -> str | None:
+    """Return what stops the search, which is the same however many looks have shown the trials."""
+    at_once, tally = _stop.stop_reason(Tally(search, trials)), Tally(search)
+    for shown in range(len(trials) + 1):
+        tally.look(trials[:shown])
+    assert _stop.stop_reason(tally) == at_once
+    return at_once
 
 
 def complete(*values: float) -> Trials:

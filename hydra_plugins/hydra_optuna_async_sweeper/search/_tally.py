@@ -1,0 +1,128 @@
+"""What queue, stop rules and progress ask of a study's trials: those that have ended are counted once."""
+
+import re
+from bisect import insort
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from optuna.trial import FrozenTrial
+
+from hydra_plugins.hydra_search.owner import Owner, owner_of, sweeper_of
+from hydra_plugins.hydra_search.trials import (
+    EXHAUSTED,
+    MAXIMIZE,
+    REPEATS,
+    RETRY_OF,
+    Outcome,
+    finished,
+    is_confirmation,
+    is_feasible,
+    outcome_of,
+    over,
+    reason_of,
+)
+
+if TYPE_CHECKING:
+    from ._spec import Search
+
+# What differs between two trials that fail for one reason.
+OF_ONE_TRIAL = re.compile(r"0x[0-9a-f]+|[-+]?\d[\d.]*(e[-+]?\d+)?", re.IGNORECASE)
+
+
+class Tally:
+    """A study as it was at the last look. In a study of thousands a look costs what has changed.
+
+    Args:
+        search: whose budget, target and sweep it is.
+        trials: for a first look.
+    """
+
+    def __init__(self, search: "Search", trials: Sequence[FrozenTrial] = ()) -> None:
+        self.search = search
+        self.trials: Sequence[FrozenTrial] = ()
+        self.open: list[FrozenTrial] = []  # that wait or run, confirming ones too
+        # Of the search itself, by number; and of these, those that count for the budget
+        self.ended: list[FrozenTrial] = []
+        self.over: list[FrozenTrial] = []
+        self.count: Counter[Outcome] = Counter()
+        self.confirmed = 0  # confirming trials that have ended
+        self.lost: list[FrozenTrial] = []  # and are to be run again, if that is not done yet
+        self.retried: set[int] = set()
+        self.is_reached = self.is_exhausted = False  # the target; the sampler, for this sweep
+        self.repeated_here = 0  # by this sweep
+        # The trials of this sweep that count, and while all of them have failed, their reasons
+        self.over_here = 0
+        self.reasons: set[str] | None = set()
+        self._last_of: dict[Owner, FrozenTrial] = {}  # the last trial of each worker of this sweep
+        self._from = 0  # all trials before this place have ended, and are counted
+        self._counted: set[int] = set()  # and those in these places
+        self.look(trials)
+
+    def look(self, trials: Sequence[FrozenTrial]) -> "Tally":
+        """Take note of what has changed. `trials` are all of the study, each always in the same place."""
+        self.trials, self.open = trials, []
+        for place in range(self._from, len(trials)):
+            if not trials[place].state.is_finished():
+                self.open.append(trials[place])
+            elif place not in self._counted:
+                self._counted.add(place)
+                self._add(trials[place])
+        while self._from in self._counted:
+            self._counted.remove(self._from)
+            self._from += 1
+        return self
+
+    @property
+    def places(self) -> int:
+        """How many places of the budget are taken by what has ended."""
+        return len(self.ended) - self.count[Outcome.LOST] - self.count[Outcome.REPEATED]
+
+    def last_of_workers(self) -> dict[Owner, FrozenTrial]:
+        """Return the workers of this sweep that have ever taken a trial, each with the last one."""
+        return self._last_of | _by_worker(self.open, self.search.sweeper)
+
+    def _add(self, trial: FrozenTrial) -> None:
+        is_here = sweeper_of(trial) == self.search.sweeper
+        for worker, last in _by_worker([trial], self.search.sweeper).items():
+            if worker not in self._last_of or self._last_of[worker].number <= last.number:
+                self._last_of[worker] = last
+        self.retried.add(trial.user_attrs.get(RETRY_OF, -1))
+        if is_confirmation(trial):
+            self.confirmed += trial.state.name in ("COMPLETE", "PRUNED")
+            return
+        insort(self.ended, trial, key=_number)
+        outcome = outcome_of(trial, self.search.max_retries)
+        self.count[outcome] += 1
+        if outcome is Outcome.LOST:
+            self.lost.append(trial)
+        self.repeated_here += is_here and REPEATS in trial.user_attrs
+        self.is_reached = self.is_reached or any(reaches(one, self.search) for one in finished([trial]))
+        self.is_exhausted = self.is_exhausted or (trial.user_attrs.get(EXHAUSTED) == self.search.sweeper.as_attribute())
+        if over([trial], self.search.max_retries):
+            insort(self.over, trial, key=_number)
+            if is_here:
+                self._add_here(trial, outcome)
+
+    def _add_here(self, trial: FrozenTrial, outcome: Outcome) -> None:
+        self.over_here += 1
+        if outcome is not Outcome.FAILED:
+            self.reasons = None
+        elif self.reasons is not None:
+            self.reasons.add(OF_ONE_TRIAL.sub("#", reason_of(trial)))
+
+
+def _number(trial: FrozenTrial) -> int:
+    return trial.number
+
+
+def _by_worker(trials: Iterable[FrozenTrial], sweeper: Owner) -> dict[Owner, FrozenTrial]:
+    owners = [(owner_of(trial), trial) for trial in trials if sweeper_of(trial) == sweeper]
+    return {owner: trial for owner, trial in owners if owner is not None}
+
+
+def reaches(trial: FrozenTrial, search: "Search") -> bool:
+    """Tell whether a finished trial is as good as the target asks, within the constraints."""
+    if search.target is None or trial.value is None or not is_feasible(trial):
+        return False
+    return trial.value >= search.target if search.directions[0] == MAXIMIZE else trial.value <= search.target
