@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from hydra.experimental.callback import Callback
 
 from hydra_plugins.hydra_search.errors import SearchError, is_refusal
-from hydra_plugins.hydra_search.jobs import let_others_refuse, refuse_search
+from hydra_plugins.hydra_search.jobs import WORKER_IMPORTS, let_others_refuse, refuse_search
 from hydra_plugins.hydra_search.owner import Owner, every
 
 from .config import Settings, checked
 
 log = logging.getLogger(__name__)
+
+IMPORTS = ("mlflow", "mlflow.tracking", "mlflow.store.tracking.rest_store", "mlflow.store.tracking.sqlalchemy_store")
 
 if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
@@ -54,6 +56,7 @@ class MLflowCallback(Callback):
         """Make the database, the experiment and the parent run while there is only one process."""
         with _one_message():
             if self.enabled:  # a search that is refused touches no run
+                WORKER_IMPORTS.extend(IMPORTS)
                 let_others_refuse(config)
                 refuse_search(config)
             self._open_experiment(config)

@@ -41,10 +41,12 @@ class OptunaAsyncSweeper(Sweeper):
     def check_search(cls, config: "DictConfig", loader: "ConfigLoader", check: "Check | None") -> None:
         """Refuse what can't be run, see ChecksSearch. What is checked here need not be checked by `sweep` again."""
         from .search._directories import take_sweep_dir
+        from .search._processes import prepare
         from .search._resume import check_resume
         from .search._spec import prepare_search
 
         if cls._checked and cls._checked[0] is config and check is None:
+            prepare(config.hydra.launcher, cls._checked[1].n_jobs)  # somebody may have found out what workers need
             return
         check_settings(config)
         check_types(config)
@@ -59,6 +61,7 @@ class OptunaAsyncSweeper(Sweeper):
             if search.shares or take_sweep_dir(search.sweep_dir, config):
                 break
         cls._checked = (config, search)
+        prepare(config.hydra.launcher, search.n_jobs)
 
     def setup(self, *, hydra_context: "HydraContext", task_function: "TaskFunction", config: "DictConfig") -> None:
         """Keep what the sweep is made of."""

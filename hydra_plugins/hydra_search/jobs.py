@@ -73,6 +73,10 @@ class ChecksWorker(Protocol):
         """Refuse, by ValueError, a machine from which the worker does not see what the callback needs."""
 
 
+# Modules that a callback needs in each worker. A sweeper may have them imported once, before there are workers.
+WORKER_IMPORTS: list[str] = []
+
+
 @runtime_checkable
 class EndsWorker(Protocol):
     """A callback that has something to finish in each worker process after its last trial."""

@@ -19,6 +19,7 @@ from hydra_plugins.hydra_trial import report, set_user_attr, trial_number
 
 WHITELIST = [
     "tracked.KillerAtEnd",
+    "tracked.SetsEnvironment",
     "tracked.search_space",
     "tracked.broken_space",
     "hydra_plugins.hydra_mlflow_callback.mlflow_callback.MLflowCallback",
@@ -86,6 +87,14 @@ class KillerAtEnd(Callback):
     def on_job_end(self, config: DictConfig, **kwargs: Any) -> None:
         if config.hydra.job.num == 1:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+class SetsEnvironment(Callback):
+    """Changes the environment when the search has been checked already."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        os.environ["FROM_CALLBACK"] = "new"
+        os.environ.pop("FROM_START", None)
 
 
 def search_space(cfg: DictConfig, trial: Any) -> None:

@@ -85,6 +85,29 @@ def test_workers_are_forked_from_one_process_and_its_death_costs_no_trial(
     assert Recorded(tmp_path).parent.info.status == "FINISHED"
 
 
+@slow
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_environment_that_a_callback_changes_is_that_of_the_workers_which_are_prepared_before(
+    run_app: RunApp, sweep: Path, n_jobs: int
+) -> None:
+    seen = "{new: '${oc.env:FROM_CALLBACK,absent}', gone: '${oc.env:FROM_START,absent}'}"
+    own = ["+hydra.callbacks.setter._target_=tracked.SetsEnvironment", f"keep={seen}"]
+    done = run_app("tracked.py", *PLAIN, *own, *joblib(n_jobs), n_trials(2), env={"FROM_START": "old"})
+    assert done.returncode == 0, done.stderr
+    assert [trial.user_attrs["kept"] for trial in trials_of(sweep)] == [{"new": "new", "gone": "absent"}] * 2
+
+
+@slow
+def test_search_that_is_refused_after_its_check_leaves_no_process_of_those_it_has_prepared(
+    start_app: StartApp, tmp_path: Path
+) -> None:
+    away = "hydra.callbacks.mlflow.tracking_uri=http://127.0.0.1:9"
+    search = start_app("tracked.py", *SEARCH, away, *joblib(2), env={"A": "new interpreter"})
+    output = search.communicate(timeout=60)[0]
+    assert search.returncode == 1 and "can't be used" in output, output
+    assert not [one.cmdline() for one in psutil.process_iter(["cwd"]) if one.info["cwd"] == str(tmp_path)]
+
+
 KILL_WORKERS = """
 import os, signal, sys
 if "-c" in sys.orig_argv:

@@ -27,7 +27,7 @@ FORKABLE = (
     "hydra", "omegaconf", "joblib", "optuna", "alembic", "sqlalchemy", "mlflow", "numpy", "scipy", "sklearn", "pandas",
     "hydra_plugins.hydra_optuna_async_sweeper", "hydra_plugins.hydra_mlflow_callback", "hydra_plugins.hydra_search",
 )  # fmt: skip
-FORK, RUNS, UNKNOWN = b"fork", b"runs", b"unknown"
+FORK, IMPORT, RUNS, UNKNOWN = b"fork", b"import", b"runs", b"unknown"
 LONGEST_MESSAGE = 64  # bytes
 SECONDS_BETWEEN_LOOKS = 0.01
 
@@ -79,9 +79,10 @@ class ForkServer:
     """
 
     def __init__(self, start: Start, env: Mapping[str, str]) -> None:
-        self._start, self._env = start, env
+        self._start, self.env = start, env
         self._process: Handle | None = None
         self._socket: socket.socket | None = None
+        self._named: set[str] = set()  # the modules that it was told to import
 
     def fork(self, file: IO[bytes]) -> Forked:
         """Fork a worker, which finds its work in the file.
@@ -91,12 +92,25 @@ class ForkServer:
         """
         if sys.platform != "linux":
             raise CantFork
-        if self._process is None or self._process.poll() is not None:
-            self._begin()
+        self.preload()
         pid = self.ask(FORK, file.fileno())
         if not pid:
             raise CantFork
         return Forked(self, of_process(int(pid)))
+
+    def preload(self, modules: Iterable[str] = ()) -> None:
+        """Start the server, if there is none, and let it import what this process has imported, and these; don't wait.
+
+        Args:
+            modules: that are to be imported here as well.
+        """
+        if self._process is None or self._process.poll() is not None:
+            self._begin()
+        names = [name for name in (*list(sys.modules), *modules) if is_forkable(name) and name not in self._named]
+        self._named.update(names)
+        if names and self._socket is not None:
+            with file_of(pickle.dumps(names)) as file, suppress(OSError):  # it is gone: to fork will not be possible
+                socket.send_fds(self._socket, [IMPORT], [file.fileno()])
 
     def ask(self, question: bytes, *files: int) -> bytes:
         """Return what the server answers; nothing if it is gone."""
@@ -120,13 +134,13 @@ class ForkServer:
             while self._process.poll() is None:
                 time.sleep(SECONDS_BETWEEN_LOOKS)
         self._socket = self._process = None
+        self._named.clear()
 
     def _begin(self) -> None:
         self.close()
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        modules = [name for name in list(sys.modules) if is_forkable(name)]
-        with theirs, file_of(pickle.dumps(partial(serve, theirs.fileno(), modules))) as file:
-            self._process = self._start(file, self._env, theirs.fileno())
+        with theirs, file_of(pickle.dumps(partial(serve, theirs.fileno()))) as file:
+            self._process = self._start(file, self.env, theirs.fileno())
 
 
 def is_forkable(module: str) -> bool:
@@ -134,30 +148,39 @@ def is_forkable(module: str) -> bool:
     return any(f"{module}.".startswith(f"{package}.") for package in FORKABLE)
 
 
-def serve(descriptor: int, modules: Iterable[str]) -> None:
-    """Import the modules, then answer questions until nobody is there to ask, and end this process.
+def serve(descriptor: int) -> None:
+    """Answer questions until nobody is there to ask, and end this process.
 
     Args:
-        descriptor: of the socket. `FORK`, with a file, is answered by a process number; such a number by the status
-            of that process, or by what else is known of it.
-        modules: their names.
+        descriptor: of the socket. `IMPORT`, with a file of the modules' names, is done and not answered. `FORK`, with
+            a file, is answered by a process number; such a number by the status of that process, or by what else is
+            known of it.
     """
     for number in (signal.SIGINT, signal.SIGTERM):  # which are for the sweeper, and for workers
         signal.signal(number, signal.SIG_IGN)
-    for name in modules:
-        with suppress(ImportError):  # one that was made, not found
-            importlib.import_module(name)
-    gc.collect()
-    gc.freeze()
     with socket.socket(fileno=descriptor) as questions:
         while threading.active_count() == 1:
             question, files, *_ = socket.recv_fds(questions, LONGEST_MESSAGE, 1)
             if not question:
                 break
+            if question == IMPORT:
+                _import(files[0])
+                continue
             answer = _fork(questions, files[0]) if question == FORK else _status_of(int(question))
             with suppress(OSError):
                 questions.send(answer)
     os._exit(0)
+
+
+def _import(descriptor: int) -> None:
+    with opened(descriptor) as file:
+        pickle.load(file)  # noqa: S301  # our own: the sweep's arguments
+        names: list[str] = pickle.load(file)  # noqa: S301  # our own
+    for name in names:
+        with suppress(ImportError):  # one that was made, not found
+            importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
 
 
 def _fork(questions: socket.socket, descriptor: int) -> bytes:

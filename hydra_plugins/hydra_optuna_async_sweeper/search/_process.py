@@ -1,5 +1,6 @@
 """A process that is given its work in a nameless file, and leaves there in its place what the work returns."""
 
+import os
 import pickle
 import signal
 import subprocess
@@ -80,8 +81,11 @@ class Process:
 
 
 def file_of(work: bytes) -> IO[bytes]:
-    """Return a nameless file with this work: pickled, what returns the bytes to leave."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115  # whose it is closes it
+    """Return a nameless file with this work: pickled, what returns the bytes to leave. In memory, where that can be."""
+    if sys.platform == "linux":
+        file: IO[bytes] = os.fdopen(os.memfd_create("work"), "w+b")
+    else:
+        file = tempfile.TemporaryFile()  # noqa: SIM115  # whose it is closes it
     pickle.dump(sys.path, file)
     pickle.dump(sys.argv, file)
     file.write(work)

@@ -3,7 +3,9 @@
 joblib's pool ends all of its processes with one that was killed, and runs a single worker in the sweep's own.
 """
 
+import atexit
 import os
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,15 +16,19 @@ import cloudpickle
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, run_job, setup_globals
+from hydra.plugins.launcher import Launcher
 from hydra_plugins.hydra_joblib_launcher.joblib_launcher import JoblibLauncher
 from omegaconf import open_dict
+
+from hydra_plugins.hydra_search.jobs import WORKER_IMPORTS
+from hydra_plugins.hydra_search.settings import plugin_class
 
 from ..worker._job_config import item_context
 from ._fork_server import CantFork, ForkServer
 from ._process import Process, file_of, start
 
 if TYPE_CHECKING:
-    from hydra.plugins.launcher import Launcher
+    from omegaconf import DictConfig
 
     from ..worker._worker import Worker
 
@@ -51,9 +57,7 @@ class Processes:
         Raises:
             WorkerDied: one has; the others go on, and the next call waits for them.
         """
-        from joblib import effective_n_jobs
-
-        at_once = min(self.worker.search.n_jobs, effective_n_jobs(settings["n_jobs"]))
+        at_once = n_at_once(self.worker.search.n_jobs, settings)
         env = os.environ | threads_of(settings, at_once)
         missing = min(n_workers, at_once - self.n_running())
         self._processes += [self._start(env) for _ in range(missing)]
@@ -79,8 +83,11 @@ class Processes:
             self._server.close()
 
     def _start(self, env: Mapping[str, str]) -> Process:
-        self._work = self._work or cloudpickle.dumps(partial(_work, self.worker, Singleton.get_state()))
-        self._server = self._server or ForkServer(start, env)
+        if self._server is None:
+            self._server = _prepared.pop() if _prepared else ForkServer(start, env)
+        before = self._server.env
+        changed = {name: env.get(name) for name in {*env, *before} if env.get(name) != before.get(name)}
+        self._work = self._work or cloudpickle.dumps(partial(_work, self.worker, Singleton.get_state(), changed))
         file = file_of(self._work)
         try:
             return Process(self._server.fork(file), file)
@@ -93,16 +100,53 @@ class Processes:
             time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
-def settings_of(launcher: "Launcher") -> "Settings | None":
+_prepared: list[ForkServer] = []  # at most one, which no sweep has taken yet
+
+
+def prepare(launcher: "DictConfig", n_jobs: int) -> None:
+    """Let a process import what workers need, from which they will be forked, beside all that comes before the search.
+
+    Args:
+        launcher: its node of the configuration; nothing is done for one that starts its workers itself.
+        n_jobs: the sweeper's.
+    """
+    kind = plugin_class(Launcher, str(launcher.get("_target_")))
+    options = {str(key): launcher[key] for key in launcher if key != "_target_"}
+    settings = _settings(kind, options) if kind else None
+    if settings is None or sys.platform != "linux":
+        return
+    if not _prepared:
+        _prepared.append(ForkServer(start, os.environ | threads_of(settings, n_at_once(n_jobs, settings))))
+    _prepared[0].preload(WORKER_IMPORTS)
+
+
+@atexit.register
+def _end_prepared() -> None:
+    """Leave no process behind where the search was refused after all."""
+    while _prepared:
+        _prepared.pop().close()
+
+
+def settings_of(launcher: Launcher) -> "Settings | None":
     """Return the settings of joblib's launcher; None of another one, which starts its workers itself.
 
     So does joblib's with threads, and a subclass that launches in its own way.
     """
-    if not isinstance(launcher, JoblibLauncher) or type(launcher).launch is not JoblibLauncher.launch:
+    return _settings(type(launcher), launcher.joblib) if isinstance(launcher, JoblibLauncher) else None
+
+
+def _settings(kind: type, settings: "Settings") -> "Settings | None":
+    if not issubclass(kind, JoblibLauncher) or kind.launch is not JoblibLauncher.launch:
         return None
-    settings: Settings = launcher.joblib
     asked = (settings.get("prefer"), settings.get("require"))
     return None if "threads" in asked or "sharedmem" in asked else settings
+
+
+def n_at_once(n_jobs: int, settings: "Settings") -> int:
+    """Return how many workers there may be at a time."""
+    from joblib import effective_n_jobs
+
+    return min(n_jobs, int(effective_n_jobs(settings["n_jobs"])))
 
 
 def threads_of(settings: "Settings", n_processes: int) -> dict[str, str]:
@@ -119,8 +163,16 @@ def threads_of(settings: "Settings", n_processes: int) -> dict[str, str]:
     return {ParallelBackendBase.TBB_ENABLE_IPC_VAR: "1"} | variables
 
 
-def _work(worker: "Worker", singletons: object) -> bytes:
-    """Run a worker in this process, as a launcher runs an item. Returns its JobReturn, pickled."""
+def _work(worker: "Worker", singletons: object, environment: Mapping[str, str | None]) -> bytes:
+    """Run a worker in this process, as a launcher runs an item. Returns its JobReturn, pickled.
+
+    Args:
+        worker: the task.
+        singletons: of Hydra, in the sweep's process.
+        environment: what has changed there since this process, or the one that has forked it, was started.
+    """
+    for name, value in environment.items():
+        os.environ.pop(name, None) if value is None else os.environ.update({name: value})
     setup_globals()
     Singleton.set_state(singletons)
     context = item_context(worker.hydra_context)

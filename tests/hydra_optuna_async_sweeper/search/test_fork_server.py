@@ -203,3 +203,20 @@ def test_where_forks_are_not_safe_there_is_none(monkeypatch: pytest.MonkeyPatch,
 )
 def test_only_what_can_be_used_after_a_fork_is_imported_before_it(module: str, expected: bool) -> None:
     assert is_forkable(module) is expected
+
+
+def test_module_that_is_named_before_the_first_worker_is_imported_for_all_of_them(
+    server: ForkServer, fork: Fork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_fork_server, "FORKABLE", ("numpy", "wave", "chunk"))
+    assert "wave" not in sys.modules
+    server.preload(["wave", "this_is_no_module", "xmlrpc"])
+    server.preload(["wave"])
+    worker = fork(lambda: ("wave" in sys.modules, "xmlrpc" in sys.modules, "numpy" in sys.modules))
+    assert status(worker) == 0
+    assert cloudpickle.loads(_left(worker)) == (True, False, True)
+
+
+def _left(worker: Process) -> bytes:
+    worker.file.seek(0)
+    return worker.file.read()
