@@ -101,11 +101,13 @@ def test_environment_that_a_callback_changes_is_that_of_the_workers_which_are_pr
 def test_search_that_is_refused_after_its_check_leaves_no_process_of_those_it_has_prepared(
     start_app: StartApp, tmp_path: Path
 ) -> None:
-    away = "hydra.callbacks.mlflow.tracking_uri=http://127.0.0.1:9"
+    away = "hydra.callbacks.mlflow.tracking_uri=nonsense://x"  # refused at once, while modules are imported
     search = start_app("tracked.py", *SEARCH, away, *joblib(2), env={"A": "new interpreter"})
+    search.wait(timeout=60)  # not for the end of the output, which the process of theirs would hold open too
+    left = [one.cmdline() for one in psutil.process_iter(["cwd"]) if one.info["cwd"] == str(tmp_path)]
+    assert not left
     output = search.communicate(timeout=60)[0]
-    assert search.returncode == 1 and "can't be used" in output, output
-    assert not [one.cmdline() for one in psutil.process_iter(["cwd"]) if one.info["cwd"] == str(tmp_path)]
+    assert search.returncode == 1 and "must start with one of" in output, output
 
 
 KILL_WORKERS = """
