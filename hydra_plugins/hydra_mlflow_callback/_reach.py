@@ -34,6 +34,11 @@ def is_database(tracking_uri: str) -> bool:
     return "://" in tracking_uri and not tracking_uri.startswith("http")
 
 
+def is_sqlite(tracking_uri: str) -> bool:
+    """Tell whether the store is a file, to which nothing is far."""
+    return tracking_uri.startswith("sqlite")
+
+
 class RunGone(SearchError):
     """Somebody has deleted a run that was to be written to."""
 

@@ -89,9 +89,11 @@ class MLflowCallback(Callback):
         if self.enabled:
             from ._backlog import Backlog
             from ._client import check_worker
+            from ._reach import is_sqlite
 
             check_worker(self.settings, elsewhere=not self._started_by.is_here())
-            self._backlog = Backlog(self.settings.tracking_uri)
+            # A file is written at once: threads would only contend with the job for this process.
+            self._backlog = None if is_sqlite(self.settings.tracking_uri) else Backlog(self.settings.tracking_uri)
 
     def on_worker_end(self) -> None:
         """Send what is left. What takes too long is left to the end of the search. See hydra_search's EndsWorker."""
