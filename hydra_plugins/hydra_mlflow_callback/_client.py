@@ -32,11 +32,12 @@ if TYPE_CHECKING:
 
 SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql", "databricks", "uc")
 
-# MLflow's own defaults (7 retries, 120 s) block a call to a dead server for minutes, and each job with it.
+# MLflow's own defaults (7 retries, 120 s) block a call to a dead server for minutes, and whoever waits for it.
 _BOUNDS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_POOL_MAXSIZE": "32",  # connections that are kept: more than are sent at a time
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 

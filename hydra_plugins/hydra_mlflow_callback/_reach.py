@@ -61,7 +61,7 @@ def is_refused(error: BaseException) -> bool:
 def is_there(client: "MlflowClient", run_id: str) -> bool:
     """Ask the store for a run, and tell whether it answers at all."""
     try:
-        with _patience(retries=0, seconds=SECONDS_FOR_A_SIGN):
+        with _patience(retries=1, seconds=SECONDS_FOR_A_SIGN):  # a connection may have been idle for too long
             client.get_run(run_id)
     except Exception as error:  # whatever a database driver or the network raises
         return is_refused(error)

@@ -1,4 +1,4 @@
-"""A tracking server far away: no trial waits for it, all arrives, and what does not in time is said."""
+"""A tracking server far away, or that loses answers: no trial waits for it, and all arrives, once."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import MLflowServer, RunApp, environment
-from tests.distance import distant
+from tests.distance import distant, forgetful
 from tests.recorded import Recorded
 from tests.studies import trials_of
 
@@ -26,7 +26,7 @@ def test_trials_do_not_wait_for_the_server_and_all_of_them_arrives(
 ) -> None:
     jobs = [f"hydra.sweeper.n_jobs={n_jobs}", "hydra/launcher=joblib"]
     done = run_app("tracked.py", *SEARCH, far(mlflow_server), *jobs)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0 and "WARNING" not in done.stdout and "Connection pool" not in done.stdout, done.stdout
     trials = trials_of(tmp_path / "multirun/search")
     ran = [(trial.datetime_complete - trial.datetime_start).total_seconds() for trial in trials]  # type: ignore[operator]
     assert len(ran) == 8 and sum(ran) / 8 < SECONDS_AWAY, "not so long as a single request, of which each takes eight"
@@ -64,3 +64,17 @@ def test_delivery_that_takes_too_long_is_left_with_the_command_that_completes_it
     assert " ".join(later[1:]) in done.stderr
     subprocess.run(later, env=environment(), check=True, capture_output=True)
     assert Recorded(mlflow_server.uri).statuses() == {f"trial-{i}": "FINISHED" for i in range(24)}
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_run_whose_making_is_not_answered_is_there_once_in_the_end(
+    run_app: RunApp, mlflow_server: MLflowServer, n_jobs: int
+) -> None:
+    port = forgetful(mlflow_server.port, b"/mlflow/runs/create")
+    uri = f"hydra.callbacks.mlflow.tracking_uri=http://127.0.0.1:{port}"
+    done = run_app("tracked.py", *SEARCH, uri, f"hydra.sweeper.n_jobs={n_jobs}", "hydra/launcher=joblib")
+    assert done.returncode == 0, done.stderr
+    recorded = Recorded(mlflow_server.uri)
+    kept = [run for run in recorded.runs if run.info.lifecycle_stage == "active"]
+    assert sorted(str(run.info.run_name) for run in kept) == sorted(["search", *(f"trial-{i}" for i in range(8))])
+    assert {run.info.status for run in kept} == {"FINISHED"} and len(kept) < len(recorded.runs), "some were made twice"
