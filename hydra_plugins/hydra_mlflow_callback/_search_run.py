@@ -148,7 +148,7 @@ def _close(search: SearchRecord, directory: Path, seconds: float | None) -> None
         # This sweep's workers have all ended, though their processes may be there: Ray keeps them.
         left = [(p, job) for p, job in jobs if not job.sent and (job.sweep == search.sweep or not is_left_to(job))]
         trouble = deliver_each(search, left, seconds)
-        close_parent(search, summarize([record for _, record in jobs], search.settings), directory)
+        close_parent(search, [record for _, record in jobs], directory)
         if trouble:
             raise trouble
     except Exception as failure:  # anything a server or a network can raise: the records stay on disk
@@ -183,12 +183,13 @@ def _what_is_missing(
     )
 
 
-def close_parent(search: SearchRecord, summary: Summary, directory: Path) -> None:
+def close_parent(search: SearchRecord, records: Sequence[JobRecord], directory: Path) -> None:
     """Give the parent its results, the sweep's own files, and its end. Only of live jobs, a run stays RUNNING."""
     settings, client = search.settings, connect(search.settings)
+    summary = summarize(records, settings)
     _end_others(client, search, directory)
     metrics = [(clean_key(key), value, now(), 0) for key, value in summary.metrics.items()]
-    metrics += best_curve([record for _, record in records_below(directory, search.run_id)], settings)
+    metrics += best_curve(records, settings)
     # MLflow never changes a parameter: after a resume, a better one is written as a tag.
     run = client.get_run(search.run_id)
     known = run.data.params

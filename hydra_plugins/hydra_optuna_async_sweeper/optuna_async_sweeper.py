@@ -41,7 +41,7 @@ class OptunaAsyncSweeper(Sweeper):
     def check_search(cls, config: "DictConfig", loader: "ConfigLoader", check: "Check | None") -> None:
         """Refuse what can't be run, see ChecksSearch. What is checked here need not be checked by `sweep` again."""
         from .search._directories import take_sweep_dir
-        from .search._processes import prepare
+        from .search._processes import check_backend, prepare
         from .search._resume import check_resume
         from .search._spec import prepare_search
 
@@ -50,6 +50,7 @@ class OptunaAsyncSweeper(Sweeper):
             return
         check_settings(config)
         check_types(config)
+        check_backend(config.hydra.launcher)
         for _ in new_names(config):
             if is_timed(config) and Path(config.hydra.sweep.dir, MULTIRUN).exists():
                 continue

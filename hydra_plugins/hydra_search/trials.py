@@ -98,7 +98,7 @@ def is_confirmation(trial: "FrozenTrial") -> bool:
 
 def searched(trials: Iterable["FrozenTrial"]) -> list["FrozenTrial"]:
     """Return the trials of the search itself: those that confirm others are left out."""
-    return [trial for trial in trials if not is_confirmation(trial)]
+    return [trial for trial in trials if CONFIRMS not in trial.user_attrs]  # of thousands, for each draw
 
 
 def over(trials: Iterable["FrozenTrial"], max_retries: int) -> list["FrozenTrial"]:

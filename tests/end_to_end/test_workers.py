@@ -110,6 +110,13 @@ def test_search_that_is_refused_after_its_check_leaves_no_process_of_those_it_ha
     assert search.returncode == 1 and "must start with one of" in output, output
 
 
+@slow
+def test_workers_are_the_same_processes_under_both_backends_of_joblibs_launcher(run_app: RunApp, sweep: Path) -> None:
+    done = run_app("tracked.py", *PLAIN, *joblib(2), "hydra.launcher.backend=multiprocessing", n_trials(4))
+    assert done.returncode == 0, done.stderr
+    assert states(trials_of(sweep)) == dict.fromkeys(range(4), "COMPLETE")
+
+
 KILL_WORKERS = """
 import os, signal, sys
 if "-c" in sys.orig_argv:

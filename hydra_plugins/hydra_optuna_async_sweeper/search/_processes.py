@@ -20,6 +20,7 @@ from hydra.plugins.launcher import Launcher
 from hydra_plugins.hydra_joblib_launcher.joblib_launcher import JoblibLauncher
 from omegaconf import open_dict
 
+from hydra_plugins.hydra_search.errors import bad_input
 from hydra_plugins.hydra_search.jobs import WORKER_IMPORTS
 from hydra_plugins.hydra_search.settings import plugin_class
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_LOOKS = 0.05
 SECONDS_TO_END = 5.0
+BACKENDS = ("loky", "multiprocessing")
 
 
 @dataclass
@@ -98,6 +100,14 @@ class Processes:
         deadline = time.monotonic() + seconds
         while self.n_running() and time.monotonic() < deadline:
             time.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+def check_backend(launcher: "DictConfig") -> None:
+    """Refuse, by BadInput, a backend that joblib's launcher does not take. With ours the two that it does are one."""
+    kind, backend = plugin_class(Launcher, str(launcher.get("_target_"))), launcher.get("backend")
+    if kind and issubclass(kind, JoblibLauncher) and backend not in (None, *BACKENDS):
+        rule, remedy = f"must be one of {', '.join(BACKENDS)}", "For threads set hydra.launcher.prefer=threads."
+        raise bad_input("hydra.launcher.backend", backend, rule, remedy)
 
 
 _prepared: list[ForkServer] = []  # at most one, which no sweep has taken yet
