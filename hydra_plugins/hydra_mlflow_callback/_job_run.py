@@ -134,13 +134,14 @@ class JobRun:
             self.record.save(self.directory)
             for run_id in {*self._left_open} - {self.record.run_id}:  # the job itself has opened them
                 client_for(self.settings).set_terminated(run_id, self.record.status)
+            is_complete = True
         except Exception as error:  # see show()
             self._say_later(error)
-            return
-        if backlog and not (self.settings.log_model and (self.directory / MODEL).is_file()):
+            is_complete = False
+        if is_complete and backlog and not (self.settings.log_model and (self.directory / MODEL).is_file()):
             backlog.put(self._send)
-            return
-        self._send()
+        elif is_complete:
+            self._send()
         if self.settings.register_model and not self.record.sent:
             raise SearchError(
                 f"{self.settings.named('register_model')}: nothing is registered, since MLflow can't be reached. "

@@ -286,6 +286,16 @@ def test_model_that_can_not_be_registered_without_a_server_ends_the_program(
         job.close(returned(0.5))
 
 
+def test_model_of_a_job_whose_end_can_not_be_written_is_not_registered_and_that_ends_the_program(
+    settings: Settings, client: TrackingClient, sweep_dir: Path
+) -> None:
+    job = JobRun.open(replace(settings, register_model="cancer"), None, job_config(sweep_dir, search=False))
+    shutil.rmtree(sweep_dir)
+    sweep_dir.write_text("a file in the directory's place")
+    with pytest.raises(SearchError, match=r"register_model: nothing is registered"):
+        job.close(returned(0.5))
+
+
 COMPARED = Settings("http://server", "e", "r", metrics=("score",), directions=("maximize",))
 NOT_COMPARED = Settings("http://server", "e", "r")
 PAIR = replace(COMPARED, metrics=("a", "b"), directions=("maximize", "minimize"))
