@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -63,6 +64,15 @@ def test_default_space_is_one_that_the_sweeper_can_search(sweeper: str) -> None:
     models = ["random_forest", "extra_trees", "svm"]
     expected = {"model": {"choices": {model: OmegaConf.load(CONF / f"search_space/{model}.yaml") for model in models}}}
     assert space == (expected if sweeper == "optuna_async" else forest)
+
+
+def test_sweeper_of_ones_own_is_swapped_in_by_one_override_though_no_default_space_is_made_for_it(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "hydra/sweeper").mkdir(parents=True)
+    (tmp_path / "hydra/sweeper/own.yaml").write_text((CONF / "hydra/sweeper/optuna_async.yaml").read_text())
+    cfg = compose("config", ["hydra/sweeper=own", f"hydra.searchpath=[file://{tmp_path}]"])
+    assert (cfg.search_space, cfg.model._target_) == ({}, "sklearn.ensemble.RandomForestClassifier")
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "motpe", "random", "qmc", "cmaes", "gp", "nsgaii", "nsgaiii", "grid"])
