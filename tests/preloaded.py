@@ -187,7 +187,10 @@ class Ready:
             return _process.start(file, env, *descriptors)
         with self._socket as to:
             question = json.dumps([dict(env), *descriptors]).encode()
-            socket.send_fds(to, [question], [file.fileno(), *descriptors])
+            try:
+                socket.send_fds(to, [question], [file.fileno(), *descriptors])
+            except BrokenPipeError:  # a test that kills processes of a search has killed the one that stood ready
+                return _process.start(file, env, *descriptors)
         return self
 
     def poll(self) -> int | None:
