@@ -45,6 +45,9 @@ HANGS = {
 
 @hydra.main(config_path="tracked", config_name="config", execution_whitelist=WHITELIST)
 def main(cfg: DictConfig) -> Any:
+    if cfg.stamp:
+        with suppress(FileExistsError):  # an earlier job's
+            Path(cfg.stamp).touch(exist_ok=False)
     if cfg.mark_trial:
         set_user_attr("seen_number", trial_number())
     if cfg.keep is not None:

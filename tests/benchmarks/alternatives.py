@@ -88,12 +88,6 @@ def contestants(kind: str, n_trials: int, n_jobs: int, folder: Path) -> dict[str
     }
 
 
-def first_trial(done: Measured) -> float:
-    """Return the seconds from the start of the command to that of its first trial."""
-    stamps = [*done.folder.glob("first_trial"), *done.folder.glob("multirun/search/[0-9]*/.hydra/overrides.yaml")]
-    return min(path.stat().st_mtime for path in stamps) - done.started
-
-
 def ideal(seconds: Sequence[float], n_workers: int) -> float:
     """Return how long trials of such lengths take if each worker that is free takes the next, at no cost."""
     free_at = [0.0] * n_workers
@@ -131,7 +125,7 @@ def main(parts: list[str]) -> None:
             for who, run in contestants(kind, n_trials, n_jobs, Path(name) / kind).items():
                 done = run()
                 ours = ours or done.seconds  # the first one is this project
-                first = first_trial(done)
+                first = done.first_trial
                 each = (done.seconds - first) / n_trials * 1000
                 cells = f"{done.seconds:.1f} | {first:.1f} | {each:.0f} | {done.peak_memory_mib:.0f}"
                 print(f"| {who} | {cells} | {done.seconds / ours:.2f} |", flush=True)

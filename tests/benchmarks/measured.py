@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+STAMP = "first_trial"
 ROOT = Path(__file__).parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
@@ -28,6 +29,11 @@ class Measured:
     started: float = 0.0
     # of all its processes together, what they share counted once; 0 if it was not measured
     peak_memory_mib: float = 0.0
+
+    @property
+    def first_trial(self) -> float:
+        """The seconds from the start of the command to where the user's function first begins, stamped there."""
+        return (self.folder / STAMP).stat().st_mtime - self.started
 
 
 def measure(arguments: list[str], folder: Path, *, memory: bool = False, env: dict[str, str] | None = None) -> Measured:
@@ -65,5 +71,5 @@ def sweep(kind: str, folder: Path, *overrides: str, mlflow: bool, memory: bool =
     """Measure a search of tests/apps/tracked.py; `kind` is `optuna` or `optuna_async`."""
     config = "config" if kind == "optuna" else "asynchronous"
     off = [] if mlflow else ["hydra.callbacks.mlflow.enabled=false"]
-    arguments = command("tracked.py", (f"--config-name={config}", "--multirun", *off, *overrides))
+    arguments = command("tracked.py", (f"--config-name={config}", "--multirun", f"stamp={STAMP}", *off, *overrides))
     return measure(arguments, folder, memory=memory, env={"RAY_USAGE_STATS_ENABLED": "0"})
