@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +18,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from optuna import create_study
 from optuna.distributions import FloatDistribution
-from optuna.pruners import HyperbandPruner, NopPruner
+from optuna.pruners import BasePruner, HyperbandPruner, NopPruner
 from optuna.samplers import NSGAIISampler, PartialFixedSampler, QMCSampler, RandomSampler, TPESampler
+from optuna.search_space import IntersectionSearchSpace
 from optuna.storages import JournalStorage, RDBStorage, get_storage
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._storage import JournalOperation
@@ -27,9 +29,11 @@ from optuna.trial import Trial, TrialState, create_trial
 from hydra_plugins.hydra_optuna_async_sweeper._upstream import (
     KEEP_NUMBERS,
     HeldBack,
+    QuickJournal,
     QuicklyCopied,
     after_trial,
     apply_values,
+    carry_search_space,
     copy_quickly,
     database_of,
     inner_samplers,
@@ -153,6 +157,52 @@ def test_samplers_inside_a_sampler_are_found_and_seeded_apart() -> None:
         assert each._random_sampler._rng.rng.rand() == first, "Optuna's own begin with one seed"
         separate_generators(each, 5)
         assert each._random_sampler._rng.rng.rand() != first
+
+
+OPEN, ENDS = (TrialState.WAITING, TrialState.RUNNING), (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+
+
+@pytest.mark.parametrize("pruner", [NopPruner(), HyperbandPruner(max_resource=9)], ids=["none", "hyperband"])
+@pytest.mark.parametrize("kind", [TPESampler, NSGAIISampler])
+def test_carried_search_space_is_the_one_that_a_new_sampler_finds(kind: Any, pruner: BasePruner) -> None:
+    """In studies whose trials end in any order, not all with the same parameters."""
+    settings = {"multivariate": True} if kind is TPESampler else {}
+    for seed in range(20):
+        chance, carried = random.Random(seed), dict[bool, IntersectionSearchSpace]()
+        study = create_study(pruner=pruner)
+        for number in range(30):
+            n_known = chance.choice([2, 3, 3, 3, 3, 3, 3])
+            space = {name: FloatDistribution(0, chance.choice([1, 1, 1, 1, 2])) for name in "xyz"[:n_known]}
+            params = dict.fromkeys(space, 0.5)
+            study.add_trial(create_trial(state=chance.choice(OPEN), params=params, distributions=dict(space)))
+            for trial in study.get_trials(states=OPEN):
+                if chance.random() < 0.3:
+                    state = chance.choice(ENDS)
+                    ended = [0.0] if state is TrialState.COMPLETE else None
+                    study._storage.set_trial_state_values(trial._trial_id, state, ended)
+            last, fresh, later = study.trials[number], kind(**settings), kind(**settings)
+            carry_search_space(later, carried)
+            assert later.infer_relative_search_space(study, last) == fresh.infer_relative_search_space(study, last)
+            assert later._search_space is carried[kind is TPESampler]
+
+
+def test_journal_hands_out_the_trials_that_optunas_own_does(tmp_path: Path) -> None:
+    path = str(tmp_path / "journal")
+    quick, own = QuickJournal(JournalFileBackend(path)), JournalStorage(JournalFileBackend(path))
+    with pytest.raises(KeyError):
+        quick.get_all_trials(0, deepcopy=False)
+    studies = [create_study(storage=quick, study_name=name) for name in "ab"]
+    for number in range(6):
+        studies[number % 2].ask({"x": FloatDistribution(0, 1)})
+    studies[0].tell(1, 0.5)
+    for study in studies:
+        expected = own.get_all_trials(study._study_id)
+        assert (
+            quick.get_all_trials(study._study_id, deepcopy=False) == quick.get_all_trials(study._study_id) == expected
+        )
+        states = (TrialState.COMPLETE,)
+        some = quick.get_all_trials(study._study_id, deepcopy=False, states=states)
+        assert some == own.get_all_trials(study._study_id, states=states)
 
 
 def test_sampler_looks_at_the_end_of_a_trial_before_it_is_written() -> None:

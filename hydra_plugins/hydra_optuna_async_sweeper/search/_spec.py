@@ -28,7 +28,6 @@ from ..space._overrides import with_overrides
 from ..space._tree import Space, parse_space
 from ..storage._resolve import resolve_storage
 from ..storage._storage import StudyStorage
-from ..worker._draw import DUPLICATES, RESAMPLE
 from ..worker._gpu import devices_of
 from ..worker._job_config import Composer
 from ..worker._sampler import Plain, is_grid, load_custom_space
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REFUSE, WARN = ON_MISMATCH = ("refuse", "warn")
+RUN, REUSE, RESAMPLE = DUPLICATES = ("run", "reuse", "resample")
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ from hydra_plugins.hydra_search.trials import (
     reason_of,
 )
 
+from ._ended import Ended
+
 if TYPE_CHECKING:
     from ._spec import Search
 
@@ -55,22 +57,15 @@ class Tally:
         self.over_here = 0
         self.reasons: set[str] | None = set()
         self._last_of: dict[Owner, FrozenTrial] = {}  # the last trial of each worker of this sweep
-        self._from = 0  # all trials before this place have ended, and are counted
-        self._counted: set[int] = set()  # and those in these places
+        self._ended = Ended()
         self.look(trials)
 
     def look(self, trials: Sequence[FrozenTrial]) -> "Tally":
         """Take note of what has changed. `trials` are all of the study, each always in the same place."""
-        self.trials, self.open = trials, []
-        for place in range(self._from, len(trials)):
-            if not trials[place].state.is_finished():
-                self.open.append(trials[place])
-            elif place not in self._counted:
-                self._counted.add(place)
-                self._add(trials[place])
-        while self._from in self._counted:
-            self._counted.remove(self._from)
-            self._from += 1
+        new, still_open = self._ended.look(trials)
+        self.trials, self.open = trials, [trials[place] for place in still_open]
+        for place in new:
+            self._add(trials[place])
         return self
 
     @property

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
-from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages import BaseStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from hydra_plugins.hydra_search.errors import bad_input
 
+from .._upstream import QuickJournal
 from ._damage import ends_well, mend
 from ._storage import STORAGE, StudyStorage
 
@@ -40,7 +41,7 @@ class Journal(StudyStorage):
             return self._open()
 
     def _open(self) -> BaseStorage:
-        return JournalStorage(JournalFileBackend(str(self.file), lock_obj=JournalLock(self.file)))
+        return QuickJournal(JournalFileBackend(str(self.file), lock_obj=JournalLock(self.file)))
 
     def _mend(self) -> bool:
         lock = JournalLock(self.file)

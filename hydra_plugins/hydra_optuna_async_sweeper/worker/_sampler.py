@@ -29,11 +29,12 @@ from hydra_plugins.hydra_search.errors import bad_input, one_line
 from hydra_plugins.hydra_search.trials import FIXED, RETRY_OF
 
 from .._targets import check_targets, make
-from .._upstream import inner_samplers, separate_generators, take_sample
+from .._upstream import carry_search_space, inner_samplers, separate_generators, take_sample
 from ..pruner_config import AUTO
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+    from optuna.search_space import IntersectionSearchSpace
     from optuna.trial import Trial
 
     from ..space._tree import Space
@@ -67,8 +68,8 @@ def is_auto(spec: Plain | None) -> bool:
 class Samplers:
     """Makes the sampler of each trial, from hydra/sweeper/sampler.
 
-    Optuna's own keep nothing from trial to trial but what stands in the study: each trial has a new one. A sampler of
-    somebody else's may have a state: each worker keeps one.
+    Optuna's own keep nothing but what they have read in the study: each trial has a new one, which is given that. A
+    sampler of somebody else's may have a state: each worker keeps one.
 
     Args:
         spec: the sampler's settings; its own seed and those of the samplers inside it are derived from its `seed`.
@@ -77,13 +78,13 @@ class Samplers:
     """
 
     def __init__(self, spec: Plain, space: Mapping[str, BaseDistribution], study_name: str = "") -> None:
-        # A grid's trials are in the queue; what one leaves open is drawn.
         check_targets(spec, SAMPLER_KINDS, SAMPLERS)
-        self._maker = Maker.of({**spec, "_target_": RANDOM} if is_grid(spec) else spec)
+        self._maker = Maker.of({**spec, "_target_": RANDOM} if is_grid(spec) else spec)  # its trials are in the queue
         self._seed = spec.get("seed")
         self._space = space
         self._sequence = self._seed if isinstance(self._seed, int) else crc32(study_name.encode())
         self._kept: BaseSampler | None = None
+        self._carried: dict[bool, IntersectionSearchSpace] = {}
 
     @property
     def has_state(self) -> bool:
@@ -105,6 +106,7 @@ class Samplers:
             warnings.simplefilter("ignore", ExperimentalWarning)  # Optuna's word on some options, once for each trial
             sampler = self._maker.make(seed, self._sequence)
         for each in inner_samplers(sampler):
+            carry_search_space(each, self._carried)
             if isinstance(each, QMCSampler):
                 take_sample(each, self._space, sample_number if attempt == 0 else no_number)
         if self.has_state:
@@ -141,10 +143,8 @@ class Maker:
             sequence: seed of a quasi-random sequence, which all trials share.
         """
         inner = {key: maker.make(_seed_of(seed, place), sequence) for place, (key, maker) in enumerate(self._places, 1)}
-        if self._callable is QMCSampler:
-            sampler = self.maker(**inner, seed=sequence)
-        else:
-            sampler = self.maker(**inner, seed=seed) if self._takes_seed else self.maker(**inner)
+        own = sequence if self._callable is QMCSampler else seed
+        sampler = self.maker(**inner, seed=own) if self._takes_seed else self.maker(**inner)
         if seed is not None:
             separate_generators(sampler, cast("int", _seed_of(seed, 0)))
         return sampler

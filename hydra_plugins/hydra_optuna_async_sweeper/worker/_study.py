@@ -1,6 +1,8 @@
 """The study as one running trial has it: with the trial's own sampler, and the one way to close the trial."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -47,6 +49,17 @@ class OfSearch:
 
     def __init__(self, storage: "BaseStorage") -> None:
         self._storage = storage
+        self._is_still = False
+        self._seen: list[FrozenTrial] | None = None
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Show all trials as they are at the first look, as long as the block lasts: they are read once."""
+        self._is_still = True
+        try:
+            yield
+        finally:
+            self._is_still, self._seen = False, None
 
     def __getattr__(self, name: str) -> Any:  # Any: whatever a storage has
         return getattr(self._storage, name)
@@ -55,7 +68,11 @@ class OfSearch:
         self, study_id: int, deepcopy: bool = True, states: "Container[TrialState] | None" = None
     ) -> list[FrozenTrial]:
         """Return the trials of the search."""
-        return searched(self._storage.get_all_trials(study_id, deepcopy, states))
+        if not self._is_still or deepcopy:
+            return searched(self._storage.get_all_trials(study_id, deepcopy, states))
+        if self._seen is None:
+            self._seen = searched(self._storage.get_all_trials(study_id, deepcopy=False))
+        return [trial for trial in self._seen if states is None or trial.state in states]
 
     def get_best_trial(self, study_id: int) -> FrozenTrial:
         """Return the best one, by its value alone. Raises ValueError where there is none."""
@@ -79,12 +96,17 @@ class StudyOfTrial(Study):
         trial: FrozenTrial,
         secrets: "Secrets",
     ) -> None:
-        super().__init__(search.study_name, cast("BaseStorage", OfSearch(storage)), sampler, pruner)
+        self._of_search = OfSearch(storage)
+        super().__init__(search.study_name, cast("BaseStorage", self._of_search), sampler, pruner)
         self.storage = storage
         self.trial_id = trial_id(trial)
         self.number = trial.number
         self._sweeper = search.sweeper
         self._secrets = secrets
+
+    def still(self) -> AbstractContextManager[None]:
+        """Show samplers the study as it is now, through all their questions while a trial is drawn."""
+        return self._of_search.still()
 
     def stop(self) -> None:
         """End the search: the sampler has nothing more to try. Optuna's own `stop` works in `optimize` only."""

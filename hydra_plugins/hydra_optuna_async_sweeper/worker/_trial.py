@@ -37,7 +37,7 @@ from .._upstream import returned, trial_id
 from ..search._confirm import with_override
 from ..search._directories import take_directory
 from ..search._progress import brief, values_text
-from ._draw import Drawn, draw, wait_for
+from ._draw import Drawn, Points, draw, wait_for
 from ._job_config import Composer
 from ._reporter import Reporter
 from ._sampler import Samplers, everywhere, load_custom_space, make_pruner
@@ -71,6 +71,7 @@ class TrialRunner:
 
     def __post_init__(self) -> None:
         self.samplers = Samplers(self.search.sampler, everywhere(self.search.space), self.search.study_name)
+        self.points = Points()
         self.pruner = make_pruner(self.search.pruner)
         self.composer = Composer(self.hydra_context.config_loader, self.config, self.search.composed)
         self.secrets = secrets_of(self.config)
@@ -103,7 +104,7 @@ class TrialRunner:
         task = Task(self.task_function, study, self.search.constraints, limit, apart)
         try:
             drawn = self._draw(study, claimed)
-            known = wait_for(study, drawn)
+            known = wait_for(study, drawn, self.points)
             drawn.held.release()
             if known is not None:
                 study.repeat(known)
@@ -159,7 +160,7 @@ class TrialRunner:
     def _draw(self, study: StudyOfTrial, claimed: FrozenTrial) -> Drawn:
         try:
             sampler_of = _no_sampler if is_confirmation(claimed) else self.samplers.of_trial
-            return draw(study, claimed, sampler_of, self._suggest, self.search.duplicates)
+            return draw(study, claimed, sampler_of, self._suggest, self.search.duplicates, self.points)
         except (UpdateFinishedTrialError, DatabaseGone, NoJob):
             raise
         except Exception as error:  # the sampler's code, or a value that the space does not have

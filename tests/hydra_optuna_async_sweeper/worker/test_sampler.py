@@ -127,6 +127,22 @@ def test_sampler_of_optuna_is_new_for_each_trial() -> None:
     assert not samplers.has_state and samplers.of_trial(0) is not samplers.of_trial(1)
 
 
+@pytest.mark.parametrize("space", [FLAT, BRANCHES], ids=["flat", "branches"])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        target("TPESampler", seed=1, multivariate=True, n_startup_trials=3),
+        target("NSGAIISampler", seed=1, population_size=4),
+    ],
+    ids=["tpe", "nsga2"],
+)
+def test_worker_draws_from_what_it_has_read_before_as_one_that_has_just_started(spec: Plain, space: Any) -> None:
+    one, others = Search(spec, space), Search(spec, space)
+    for _ in range(15):
+        others.samplers = Samplers(spec, everywhere(space), "s")
+        assert one.draw() == others.draw()
+
+
 @pytest.mark.parametrize(
     ("spec", "objectives", "reason"),
     [

@@ -45,3 +45,15 @@ def test_sampler_draws_as_if_nothing_had_been_confirmed(hyperband: bool) -> None
 
 def test_best_trial_of_a_pruner_is_one_of_the_search() -> None:
     assert study_of(hyperband=False, confirmed=True).best_trial.number == 4
+
+
+def test_study_stands_still_for_as_long_as_a_trial_is_drawn() -> None:
+    storage = InMemoryStorage()
+    study_id = storage.create_new_study([StudyDirection.MINIMIZE], "s")
+    seen = OfSearch(storage)
+    with seen.still():
+        assert seen.get_all_trials(study_id, deepcopy=False) == []
+        storage.create_new_trial(study_id)
+        for states in (None, [TrialState.RUNNING]):
+            assert seen.get_all_trials(study_id, deepcopy=False, states=states) == []
+    assert len(seen.get_all_trials(study_id, deepcopy=False)) == 1
