@@ -12,6 +12,7 @@ from hydra.experimental.callback import Callback
 from hydra_plugins.hydra_search.errors import SearchError, is_refusal
 from hydra_plugins.hydra_search.jobs import WORKER_IMPORTS, let_others_refuse, refuse_search
 from hydra_plugins.hydra_search.owner import Owner, every
+from hydra_plugins.hydra_search.waiting import said_if_slow
 
 from .config import Settings, checked
 
@@ -74,7 +75,7 @@ class MLflowCallback(Callback):
         from ._client import reaching
         from ._search_run import SECONDS_BETWEEN_LOOKS, LiveCurve, open_search
 
-        with reaching(self.settings):
+        with reaching(self.settings), said_if_slow("Opening the run of the search in MLflow"):
             self.search = open_search(self.settings, config)
         self._directory = Path(config.hydra.sweep.dir).absolute()  # a job may change the working directory
         curve = LiveCurve(self.search, self._directory)

@@ -11,6 +11,7 @@ from hydra_plugins.hydra_search.errors import BadInput, DatabaseGone
 from hydra_plugins.hydra_search.files import MULTIRUN, is_full
 from hydra_plugins.hydra_search.schema import check_types
 from hydra_plugins.hydra_search.settings import check_settings, plain
+from hydra_plugins.hydra_search.waiting import said_if_slow
 
 from .config import OptunaAsyncSweeperConf
 
@@ -40,10 +41,11 @@ class OptunaAsyncSweeper(Sweeper):
     @classmethod
     def check_search(cls, config: "DictConfig", loader: "ConfigLoader", check: "Check | None") -> None:
         """Refuse what can't be run, see ChecksSearch. What is checked here need not be checked by `sweep` again."""
-        from .search._directories import take_sweep_dir
-        from .search._processes import check_backend, prepare
-        from .search._resume import check_resume
-        from .search._spec import prepare_search
+        with said_if_slow("Importing Optuna"):
+            from .search._directories import take_sweep_dir
+            from .search._processes import check_backend, prepare
+            from .search._resume import check_resume
+            from .search._spec import prepare_search
 
         if cls._checked and cls._checked[0] is config and check is None:
             prepare(config.hydra.launcher, cls._checked[1].n_jobs)  # somebody may have found out what workers need
@@ -58,7 +60,8 @@ class OptunaAsyncSweeper(Sweeper):
             known = [key for key in given if key != "_target_" and not OmegaConf.is_missing(given, key)]
             settings = cls(**{str(key): given[key] for key in known}).settings
             search = prepare_search(settings, config, loader, check)
-            check_resume(search, config)
+            with said_if_slow(f"Opening the study at {search.storage.shown}"):
+                check_resume(search, config)
             if search.shares or take_sweep_dir(search.sweep_dir, config):
                 break
         cls._checked = (config, search)

@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from .errors import BadInput, bad_input, one_line, suggestion
 from .settings import plugin_class
+from .waiting import said_if_slow
 
 Check = Callable[[DictConfig], None]
 Compose = Callable[[list[str]], DictConfig]
@@ -131,7 +132,8 @@ def check_job(config: DictConfig, check: Check | None) -> None:
         with open_dict(task_config):
             task_config.pop("hydra", None)
         try:
-            check(task_config)
+            with said_if_slow("The application checks a job, and loads what it needs for that"):
+                check(task_config)
         except BadInput:
             raise
         except InstantiationException as error:

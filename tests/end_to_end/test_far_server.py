@@ -40,6 +40,13 @@ def test_trials_do_not_wait_for_the_server_and_all_of_them_arrives(
     assert recorded.parent.info.status == "FINISHED"
 
 
+def test_server_that_is_waited_for_is_named_in_the_log_once(run_app: RunApp, mlflow_server: MLflowServer) -> None:
+    uri = f"http://127.0.0.1:{distant(mlflow_server.port, 1.2)}"
+    done = run_app("tracked.py", *SEARCH, f"hydra.callbacks.mlflow.tracking_uri={uri}", "hydra.sweeper.n_trials=1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(f"Connecting to MLflow at {uri} ...") == 1, done.stdout
+
+
 def test_job_that_writes_to_mlflow_writes_into_its_own_run(
     run_app: RunApp, tmp_path: Path, mlflow_server: MLflowServer
 ) -> None:

@@ -1,4 +1,5 @@
 import pickle
+import time
 
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
@@ -8,6 +9,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.hydra_preflight_callback.preflight_callback import PreflightCallback
+from hydra_plugins.hydra_search import waiting
 from hydra_plugins.hydra_search.errors import BadInput, InvalidObjective
 from hydra_plugins.hydra_search.jobs import check_job
 from tests.hydra_preflight_callback.conftest import Compose
@@ -37,6 +39,22 @@ def test_what_the_check_raises_becomes_the_message(compose: Compose, error: Exce
         check_job(config, check)
     assert str(refused.value) == message
     assert "hydra" in config
+
+
+def test_check_that_takes_its_time_is_said_while_it_runs(
+    compose: Compose, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "SECONDS_OF_SILENCE", 0.05)
+    monkeypatch.setattr(waiting, "_said", set())
+    caplog.set_level("INFO")
+    said: list[str] = []
+
+    def check(_config: DictConfig) -> None:
+        time.sleep(0.5)
+        said.extend(caplog.messages)
+
+    check_job(compose(), check)
+    assert said == ["The application checks a job, and loads what it needs for that ..."]
 
 
 @pytest.mark.parametrize("returned", [float("nan"), float("-inf"), None, "0.5", True, (0.5, 0.5), [], object()])

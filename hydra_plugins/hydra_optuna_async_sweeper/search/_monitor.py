@@ -15,11 +15,13 @@ from optuna.trial import TrialState
 
 from hydra_plugins.hydra_search.owner import Owner, is_ours
 from hydra_plugins.hydra_search.trials import LOST, is_confirmation
+from hydra_plugins.hydra_search.waiting import SECONDS_OF_SILENCE, say_once
 
 from ._stop import stop_reason
 from ._tally import Tally
 
 if TYPE_CHECKING:
+    from omegaconf import DictConfig
     from optuna.trial import FrozenTrial
 
     from ._queue import TrialQueue
@@ -63,6 +65,19 @@ class Monitor:
             self._tally.look(self._queue.trials())
             for look in self._looks:
                 look(self._tally)
+
+
+class FirstWorker:
+    """Says, once, that no worker has begun: a launcher that starts a cluster, or has to queue, may take its time."""
+
+    def __init__(self, config: "DictConfig") -> None:
+        self._launcher = config.hydra.runtime.choices.get("hydra/launcher")
+        self._since = time.monotonic()
+
+    def look(self, tally: Tally) -> None:
+        """Say it after two seconds in which none has taken a trial."""
+        if time.monotonic() - self._since > SECONDS_OF_SILENCE and not tally.last_of_workers():
+            say_once(f"Waiting for the first worker of hydra/launcher={self._launcher}")
 
 
 class Vain(Enum):

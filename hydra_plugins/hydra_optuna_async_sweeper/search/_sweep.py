@@ -19,13 +19,14 @@ from hydra_plugins.hydra_search.secret_sources import recorded_yaml, secrets_of
 from hydra_plugins.hydra_search.secrets import say_masked
 from hydra_plugins.hydra_search.signals import terminable
 from hydra_plugins.hydra_search.trials import ERROR, Outcome, directory_of, outcome_of, over, reason_of, searched
+from hydra_plugins.hydra_search.waiting import said_if_slow
 
 from ..worker._job_config import item_context
 from ..worker._sampler import Samplers, is_grid
 from ..worker._worker import Worker
 from ._directories import refuse_leftovers
 from ._makers import maker_text
-from ._monitor import GRACE, LauncherGuard, Monitor
+from ._monitor import GRACE, FirstWorker, LauncherGuard, Monitor
 from ._process import WorkerTimedOut
 from ._processes import Processes, settings_of
 from ._progress import Progress
@@ -77,12 +78,13 @@ class Sweep:
         secrets = secrets_of(config)
         if not (sweep_dir / MULTIRUN).exists():
             write_aside(sweep_dir / MULTIRUN, recorded_yaml(config, secrets))
-        storage = search.storage.open()
-        optuna.logging.disable_default_handler()
-        name = search.study_name
-        refuse_leftovers(search.sweep_dir, name, search.storage, lambda: name in optuna.get_all_study_names(storage))
-        study = open_study(search, storage)
-        go_on(study, search, config)
+        with said_if_slow(f"Opening the study at {search.storage.shown}"):
+            storage = search.storage.open()
+            optuna.logging.disable_default_handler()
+            name, place = search.study_name, search.sweep_dir
+            refuse_leftovers(place, name, search.storage, lambda: name in optuna.get_all_study_names(storage))
+            study = open_study(search, storage)
+            go_on(study, search, config)
         say_masked(secrets.keys)
         log.info(f"Study name: {study.study_name}")
         log.info(f"Storage: {search.storage.shown}")
@@ -99,12 +101,12 @@ class Sweep:
         if over_before:
             log.info(f"Resuming with {over_before} finished trials of {self.search.n_trials}")
         report = report_of(self.search, self.worker.config)
-        guard = LauncherGuard(self.search)
+        guard, first = LauncherGuard(self.search), FirstWorker(self.worker.config)
         try:
             with (
                 terminable(),
                 closing(Progress(self.search, over_before)) as progress,
-                Monitor(self.queue, progress.look, lambda tally: report.look(tally.trials), guard.look),
+                Monitor(self.queue, progress.look, lambda tally: report.look(tally.trials), guard.look, first.look),
             ):
                 self._launch_workers(guard)
                 self.processes.end(GRACE)

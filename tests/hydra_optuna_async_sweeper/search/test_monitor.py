@@ -4,11 +4,13 @@ import time
 from dataclasses import replace
 
 import pytest
+from omegaconf import OmegaConf
 from optuna.trial import FrozenTrial
 
 from hydra_plugins.hydra_optuna_async_sweeper.search import _monitor
-from hydra_plugins.hydra_optuna_async_sweeper.search._monitor import LauncherGuard, LauncherLeft
+from hydra_plugins.hydra_optuna_async_sweeper.search._monitor import FirstWorker, LauncherGuard, LauncherLeft
 from hydra_plugins.hydra_optuna_async_sweeper.search._tally import Tally
+from hydra_plugins.hydra_search import waiting
 from hydra_plugins.hydra_search.owner import Owner
 from tests.searches import made_up
 from tests.sweeps import made_up_search
@@ -109,3 +111,18 @@ def test_nobody_is_interrupted_while_no_launcher_runs(
 def test_ctrl_c_of_the_user_is_not_taken_for_an_interrupt_of_our_own(guard: LauncherGuard) -> None:
     with pytest.raises(KeyboardInterrupt), guard.launching(Tally(SEARCH), 2):
         raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("workers", "said"), [([], 1), ([HERE], 0)])
+def test_launcher_whose_first_worker_has_not_begun_after_two_seconds_is_named_once(
+    clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, workers: list[Owner], said: int
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setattr(waiting, "_said", set())
+    first = FirstWorker(OmegaConf.create({"hydra": {"runtime": {"choices": {"hydra/launcher": "ray"}}}}))
+    first.look(Tally(SEARCH))
+    assert not caplog.messages
+    for _ in range(2):
+        clock.seconds += 3
+        first.look(Tally(SEARCH, [trial_of(worker) for worker in workers]))
+    assert caplog.messages == ["Waiting for the first worker of hydra/launcher=ray ..."] * said
