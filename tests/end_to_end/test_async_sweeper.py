@@ -252,6 +252,19 @@ def test_grid_tries_each_point_once_also_across_a_resume(run_app: RunApp, sweep:
 
 
 @slow
+def test_points_that_the_user_wants_first_are_tried_before_the_others_of_a_grid_and_once(
+    run_app: RunApp, sweep: Path
+) -> None:
+    first = "hydra.sweeper.enqueue=[{x: 0.2, size: 2}]"
+    done = run_app("tracked.py", *PLAIN, *GRID, first, n_trials(100))
+    assert done.returncode == 0, done.stderr
+    trials = trials_of(sweep)
+    assert [(trial.params["x"], trial.params["size"]) for trial in trials[:1]] == [(0.2, 2)]
+    assert grid_of(finished(trials)) == grid_of(trials) == GRID_POINTS
+    assert "Updating num of trials to 6 due to using GridSampler." in done.stdout
+
+
+@slow
 @pytest.mark.parametrize("sampler", ["random", "qmc"])
 def test_points_depend_on_the_seed_and_not_on_the_number_of_workers(
     run_app: RunApp, tmp_path: Path, sampler: str

@@ -3,7 +3,7 @@
 import logging
 import random
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
@@ -11,8 +11,10 @@ from omegaconf import DictConfig, OmegaConf
 from hydra_plugins.hydra_search.errors import bad_input
 from hydra_plugins.hydra_search.settings import plain
 
+from ..space._grid import Grid, ShuffledGrid
 from ..space._tree import Space
 from ..worker._sampler import Plain, is_grid
+from ._given import text_of
 
 if TYPE_CHECKING:
     from ..config import OptunaAsyncSweeperConf
@@ -42,10 +44,15 @@ def first_trials(
     return trials
 
 
-def grid_of(sampler: Plain, space: Space) -> list[dict[str, object]]:
-    """Return the parameters of every trial of a grid, in an order that the seed decides; none for other samplers."""
+def grid_of(sampler: Plain, space: Space) -> ShuffledGrid | None:
+    """Return every point of a space, in an order that the seed decides, or else chance; None for other samplers."""
     if not is_grid(sampler):
-        return []
-    trials = space.grid()
-    random.Random(cast("int | None", sampler.get("seed"))).shuffle(trials)  # noqa: S311  # an order, no secret
-    return trials
+        return None
+    seed = sampler.get("seed")
+    return ShuffledGrid(Grid.of(space), seed if isinstance(seed, int) else random.getrandbits(32))
+
+
+def size_of(grid: ShuffledGrid, first: Iterable[Mapping[str, object]]) -> int:
+    """Return how many trials a grid has: its points, and what the user wants first beside them."""
+    first = list(first)
+    return grid.grid.size + len(first) - len({text_of(point) for point in first if grid.grid.has(point)})

@@ -1,6 +1,5 @@
 """The study as a queue of trials: filled to the budget, claimed one by one, requeued when their worker is lost."""
 
-import json
 import random
 from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -32,6 +31,8 @@ from hydra_plugins.hydra_search.trials import (
 
 from .._upstream import trial_id
 from ._confirming import may_confirm, missing
+from ._first import grid_of
+from ._given import Given
 from ._stop import stop_reason
 from ._tally import Tally
 
@@ -58,6 +59,7 @@ class TrialQueue:
         self._closed: set[int] = set()
         self._watch = Watch()
         self._tally = Tally(search)
+        self._given = Given(search.enqueued, grid_of(search.sampler, search.space))
 
     def trials(self, *states: TrialState) -> list[FrozenTrial]:
         """Return the study's trials, by number; they are not to be changed."""
@@ -154,13 +156,15 @@ class TrialQueue:
     def _of_search(self, tally: Tally) -> list[FrozenTrial]:
         waiting = [trial for trial in searched(tally.open) if trial.state is TrialState.WAITING]
         missing = self.search.n_trials - self._places(tally.open)
-        # Blank ones that wait give way to the user's own.
         again = tally.retried | {trial.user_attrs.get(RETRY_OF) for trial in tally.open}
-        new = [*self._retries(tally.lost, again), *self._enqueued(tally.trials)]
-        new = new[: max(missing + sum(map(_is_blank, waiting)), 0)]
-        if not waiting:
+        self._given.look(tally.trials)
+        blank = sum(map(_is_blank, waiting))  # these give way to the user's own, and to the points of a grid
+        new = [*self._retries(tally.lost, again), *map(_waiting_trial, self._given.own())]
+        new = new[: max(missing + blank, 0)]
+        if len(waiting) == (blank if self._given.grid else 0):
             chunk = max(8, min(2 * self.search.n_jobs, LARGEST_CHUNK))
-            new += [_waiting_trial()] * max(0, min(missing, chunk) - len(new))
+            room = missing + blank if blank else min(missing, chunk)  # a blank one would be next after a few points
+            new += map(_waiting_trial, self._given.following(max(0, room - len(new))))
         return new
 
     def _of_confirmation(self, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
@@ -182,12 +186,6 @@ class TrialQueue:
             for trial in lost
             if trial.number not in again
         ]
-
-    def _enqueued(self, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-        if not self.search.enqueued:
-            return []
-        known = {_as_text(trial.system_attrs[FIXED]) for trial in trials if FIXED in trial.system_attrs}
-        return [_waiting_trial(params) for params in self.search.enqueued if _as_text(params) not in known]
 
     def requeue_stale(self) -> list[FrozenTrial]:
         """Close the running trials whose process is gone; `fill` adds them again. Returns those."""
@@ -244,7 +242,3 @@ def _waiting_trial(
 
 def _is_blank(trial: FrozenTrial) -> bool:
     return FIXED not in trial.system_attrs
-
-
-def _as_text(params: Mapping[str, object]) -> str:
-    return json.dumps(params, sort_keys=True)

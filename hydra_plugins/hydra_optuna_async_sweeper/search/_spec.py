@@ -30,12 +30,12 @@ from ..storage._resolve import resolve_storage
 from ..storage._storage import StudyStorage
 from ..worker._gpu import devices_of
 from ..worker._job_config import Composer
-from ..worker._sampler import Plain, is_grid, load_custom_space
+from ..worker._sampler import Plain, load_custom_space
 from ._confirm import Confirmation, read_confirmation
 from ._constraints import Constraint, read_constraints
 from ._directories import check_pattern, refuse_leftovers
 from ._fingerprint import Fingerprint, fingerprint_of
-from ._first import first_trials, grid_of
+from ._first import first_trials, grid_of, size_of
 from ._limits import deadline_of, stagnation_of, target_of, trial_timeout_of
 from ._makers import makers_of
 
@@ -67,7 +67,7 @@ class Search:
     fixed: tuple[str, ...]  # overrides that every job gets
     composed: Mapping[tuple[str, ...], DictConfig]  # what was composed already, for the workers' `Composer`
     custom_search_space: str | None
-    enqueued: tuple[Plain, ...]  # Optuna parameters of the trials to run first: the user's own, or a grid's
+    enqueued: tuple[Plain, ...]  # Optuna parameters of the trials that the user wants first
     max_failure_rate: float
     max_retries: int
     max_initial_failures: int | None  # that are alike, after which the search stops
@@ -113,13 +113,13 @@ def prepare_search(
     if not settings.custom_search_space:  # which may name parameters that are not known before a trial
         check_pattern(config, space, fixed, composer.compose)
     metrics = _metrics_of(settings.metric, len(directions))
-    enqueued = [*first_trials(settings, space, config, given.values()), *grid_of(sampler, space)]
+    enqueued, grid = first_trials(settings, space, config, given.values()), grid_of(sampler, space)
     search = Search(
         study_name=study_name_of(config),
         storage=resolve_storage(settings.storage, sweep_dir, Path.cwd()),
         directions=directions,
         metrics=metrics,
-        n_trials=_n_trials_of(settings.n_trials, len(enqueued) if is_grid(sampler) else None),
+        n_trials=_n_trials_of(settings.n_trials, size_of(grid, enqueued) if grid else None),
         n_jobs=settings.n_jobs,
         sweep_dir=str(sweep_dir),
         sampler=sampler,

@@ -1,8 +1,8 @@
-"""The search space as a tree: parameters, some of which choose between sub-spaces; suggested, listed, looked up."""
+"""The search space as a tree: parameters, some of which choose between sub-spaces; suggested, looked up."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain, product
+from itertools import chain
 
 from optuna.trial import Trial
 
@@ -41,20 +41,6 @@ class Parameter:
         options = list(self.branches) or [self.domain.first()]
         return [[self.override(option), *inner] for option in options for inner in self.branch(option).branches()]
 
-    def combinations(self) -> list[dict[str, object]]:
-        """Return every value, each with every combination of its branch.
-
-        Raises:
-            BadInput: the parameter is continuous.
-        """
-        values = self.domain.values()
-        if values is None:
-            typed = isinstance(self.domain.entry, Mapping)
-            rule = "the grid sampler tries every value and can't draw from an interval"
-            remedy = "Add a step" if typed else "Write range(low, high, step), its end excluded, or choice(a, b)"
-            raise bad_input(self.key, self.domain.entry, rule, f"{remedy}, or choose another hydra/sweeper/sampler.")
-        return [{self.name: value, **inner} for value in values for inner in self.branch(value).grid()]
-
 
 @dataclass(frozen=True)
 class Space:
@@ -70,15 +56,6 @@ class Space:
             stored = parameter.domain.suggest(trial, parameter.name)
             overrides += [parameter.override(stored), *parameter.branch(stored).suggest(trial)]
         return overrides
-
-    def grid(self) -> list[dict[str, object]]:
-        """Return each combination of a discrete space once, as Optuna parameters.
-
-        Raises:
-            BadInput: a parameter is continuous.
-        """
-        rows = product(*(parameter.combinations() for parameter in self.parameters))
-        return [{name: value for part in row for name, value in part.items()} for row in rows]
 
     def branches(self) -> list[list[str]]:
         """Return the overrides of a few jobs that take every option of every branching choice at least once.

@@ -10,10 +10,12 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.hydra_optuna_async_sweeper.search._queue import FIXED, TrialQueue
 from hydra_plugins.hydra_optuna_async_sweeper.search._spec import Search
+from hydra_plugins.hydra_optuna_async_sweeper.space._tree import parse_space
 from hydra_plugins.hydra_optuna_async_sweeper.storage._resolve import database_at
 from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.results import Attempt, reason_of_loss, save_result
 from hydra_plugins.hydra_search.trials import INTERRUPTED, REPEATS
+from tests.hydra_optuna_async_sweeper.space.spaces import points_of
 from tests.sweeps import made_up_search, queue_of
 
 POINT = {"x": 0.25, "size": 2}
@@ -58,6 +60,36 @@ def test_enqueued_trial_comes_first_and_once(search: Search) -> None:
     assert [trial.system_attrs.get(FIXED) for trial in queue.trials()] == [POINT, None, None]
     assert queue_of(replace(search, n_trials=9)).fill() == 3, "the waiting ones first"
     assert sum(FIXED in trial.system_attrs for trial in queue.trials()) == 1
+
+
+def of_grid(search: Search, n_trials: int, **entries: str) -> Search:
+    sampler = {"_target_": "optuna.samplers.GridSampler", "seed": 1}
+    return replace(search, n_trials=n_trials, sampler=sampler, space=parse_space(entries))
+
+
+def test_grid_is_tried_point_by_point_once_by_all_sweeps_and_after_the_users_own(search: Search) -> None:
+    search = of_grid(search, 21, x="choice(0.25, 0.5, 0.75)", size="range(1, 8)")
+    queues = [queue_of(search) for _ in range(2)]
+    points: list[dict[str, object]] = []
+    for turn in range(21):
+        queue = queues[turn % 2] if turn != 9 else queue_of(search)
+        points.append(claimed(queue).system_attrs[FIXED])
+        assert len(queue.trials(TrialState.WAITING)) < 8, "a few at a time"
+    assert points[0] == POINT and sorted(map(str, points)) == sorted(map(str, points_of(search.space)))
+    assert [queue.claim() for queue in queues] == [None, None]
+
+
+def test_few_points_are_made_of_a_grid_that_no_memory_holds(search: Search) -> None:
+    search = of_grid(search, 4, **{f"x{i}": "range(0, 1000)" for i in range(8)})
+    queue = queue_of(replace(search, enqueued=()))
+    assert len({str(claimed(queue).system_attrs[FIXED]) for _ in range(4)}) == 4
+
+
+def test_points_of_a_grid_take_the_places_of_blank_trials_that_wait(search: Search) -> None:
+    assert queue_of(replace(search, enqueued=())).fill() == 3
+    queue = queue_of(of_grid(replace(search, enqueued=()), 20, x="range(0, 20)"))
+    assert queue.fill() == 20
+    assert sorted(claimed(queue).system_attrs[FIXED]["x"] for _ in range(20)) == list(range(20))
 
 
 def numbers_claimed(queue: TrialQueue) -> list[int]:

@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 from optuna.distributions import BaseDistribution
 from optuna.samplers import RandomSampler
 
+from hydra_plugins.hydra_optuna_async_sweeper.space._grid import Grid
 from hydra_plugins.hydra_optuna_async_sweeper.space._overrides import with_overrides
 from hydra_plugins.hydra_optuna_async_sweeper.space._tree import Space, parse_space
 
@@ -73,3 +74,9 @@ def parsed(overrides: list[str]) -> dict[str, Any]:
 
 def same(one: object, other: object) -> bool:
     return type(one) is type(other) and one == other
+
+
+def points_of(space: Space) -> list[dict[str, Any]]:
+    """Every point of a discrete space, in order."""
+    grid = Grid.of(space)
+    return [grid.point(number) for number in range(grid.size)]

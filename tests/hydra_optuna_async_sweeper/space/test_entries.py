@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from hydra_plugins.hydra_optuna_async_sweeper.space._tree import parse_space
 from hydra_plugins.hydra_search.errors import BadInput
 
-from .spaces import ANY_MODEL, distributions, entries_of, space_of
+from .spaces import ANY_MODEL, distributions, entries_of, points_of, space_of
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_names() -> None:
 def test_a_key_with_one_distribution_has_one_name_under_all_options() -> None:
     space = space_of("m: {choices: {a: {m.x: 'range(1, 4)'}, b: {m.x: {type: int, low: 1, high: 3}}}}")
     assert list(distributions(space)) == ["m", "m.x"]
-    assert len(space.grid()) == 6
+    assert len(points_of(space)) == 6
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from optuna.samplers import RandomSampler
 from hydra_plugins.hydra_optuna_async_sweeper.space._parameter import Domain, grammar_domain
 from hydra_plugins.hydra_optuna_async_sweeper.space._tree import parse_space
 
-from .spaces import distribution, parsed, same, space_of, suggested
+from .spaces import distribution, parsed, points_of, same, space_of, suggested
 
 Draw = Callable[[random.Random], str]
 WORDS = ("gini", "entropy", "'x y'", "[50]", "[100,50]", "{a:1}", "true", "false", "2", "3", "-7", "2.5", "1e-05")
@@ -169,7 +169,7 @@ def test_a_shuffled_sweep_makes_the_same_distribution_each_time() -> None:
 )
 def test_choices_reach_the_job_as_they_are(entry: object, lines: list[str]) -> None:
     space = parse_space({"x": entry})
-    assert [line for point in space.grid() for line in suggested(space, point)] == lines
+    assert [line for point in points_of(space) for line in suggested(space, point)] == lines
     study = optuna.create_study(sampler=RandomSampler(seed=0))
     drawn = {line for _ in range(60) for line in space.suggest(study.ask())}
     assert drawn == set(lines)

@@ -10,7 +10,7 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from hydra_plugins.hydra_optuna_async_sweeper.space._tree import parse_space
 from hydra_plugins.hydra_search.errors import BadInput
 
-from .spaces import ANY_MODEL, distributions, parsed, same, space_of, suggested
+from .spaces import ANY_MODEL, distributions, parsed, points_of, same, space_of, suggested
 
 
 @pytest.mark.parametrize("sampler", [RandomSampler(seed=1), TPESampler(seed=1, n_startup_trials=5)])
@@ -34,35 +34,6 @@ def test_suggests_the_active_branch_only(sampler: BaseSampler) -> None:
         assert suggested(space, trial.params) == lines
         study.tell(trial, len(lines))
     assert models == children.keys()
-
-
-def test_grid_has_each_point_once() -> None:
-    space = space_of(
-        """
-        a: range(0, 1, 0.25)
-        b: {type: float, low: 0, high: 0.3, step: 0.1}
-        m: {choices: {p: {m.x: {low: 1, high: 5, step: 2}}, q: {m.x: "a, b"}, r: {}}}
-        """
-    )
-    points = space.grid()
-    jobs = [tuple(suggested(space, point)) for point in points]
-    assert len(points) == len(set(jobs)) == 4 * 4 * (3 + 2 + 1)
-    assert sorted({point["b"] for point in points}) == [0.0, 0.1, 0.2, 0.3]
-    assert {point["p/m.x"] for point in points if point["m"] == "p"} == {1, 3, 5}
-    assert {frozenset(point) for point in points if point["m"] == "r"} == {frozenset({"a", "b", "m"})}
-    made = distributions(space)
-    for point in points:
-        assert all(made[name]._contains(made[name].to_internal_repr(point[name])) for name in point)
-
-
-@pytest.mark.parametrize(
-    ("entry", "remedy"),
-    [("interval(0, 1)", r"Write range\(low, high, step\)"), ({"type": "float", "low": 0, "high": 1}, "Add a step")],
-)
-def test_grid_refuses_the_continuous(entry: object, remedy: str) -> None:
-    space = parse_space({"m": {"choices": {"a": {"m.x": entry}}}})
-    with pytest.raises(BadInput, match=f"m.x: the grid sampler tries every value and can't draw .* {remedy}"):
-        space.grid()
 
 
 def test_branches_take_every_option() -> None:
@@ -90,7 +61,7 @@ def test_branches_of_two_choices_vary_one_at_a_time() -> None:
 
 
 def test_an_empty_space_has_one_branch_and_one_point() -> None:
-    assert (parse_space({}).branches(), parse_space({}).grid()) == ([[]], [{}])
+    assert (parse_space({}).branches(), points_of(parse_space({}))) == ([[]], [{}])
 
 
 @pytest.mark.parametrize(
