@@ -11,8 +11,11 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, cast
 
 import cloudpickle
+import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from omegaconf import DictConfig
+from hydra.core import utils
+from omegaconf import DictConfig, flag_override
+from omegaconf._utils import get_omega_conf_dumper
 from omegaconf.basecontainer import BaseContainer
 from optuna.pruners import _filter_study
 from optuna.samplers import BaseSampler, RandomSampler
@@ -50,37 +53,6 @@ class QuickJournal(JournalStorage):
             return list(map(known._trials.__getitem__, known._study_id_to_trial_ids[study_id]))
 
 
-class QuicklyCopied(DictConfig):
-    """A configuration whose deep copies are made by pickle, in less than half of OmegaConf's time.
-
-    Hydra copies a job's whole configuration four times before the job starts: else the larger half of what a trial
-    costs. The copy of the whole, which the job is given, is a plain DictConfig; the one of the `hydra` node is not.
-    """
-
-    def __deepcopy__(self, memo: dict[int, object]) -> DictConfig:
-        """Copy without the parent, which the copy keeps, as OmegaConf's copies do; nobody else asks for one."""
-        parent = self._get_parent()
-        self._set_parent(None)
-        try:
-            copy: DictConfig = pickle.loads(pickled(self))  # noqa: S301  # our own
-        finally:
-            self._set_parent(parent)
-        copy._set_parent(parent)
-        if self._key() is None:
-            _set_class(copy, DictConfig)
-        return copy
-
-
-def copy_quickly(config: DictConfig) -> None:
-    """Let Hydra's copies of a job's configuration, and of its `hydra` node, be quick ones."""
-    _set_class(config.hydra, QuicklyCopied)
-    _set_class(config, QuicklyCopied)
-
-
-def _set_class(node: DictConfig, kind: type[DictConfig]) -> None:
-    object.__setattr__(node, "__class__", kind)  # DictConfig takes an attribute for a key
-
-
 # dataclasses tell "no default" by identity, which a class loses that travels by value.
 copyreg.pickle(type(dataclasses.MISSING), lambda _: "MISSING")
 
@@ -92,6 +64,38 @@ def pickled(config: DictConfig) -> bytes:
     except (pickle.PicklingError, AttributeError):  # in a worker: it has dataclasses of the sweep's `__main__`
         dumped: bytes = cloudpickle.dumps(config)
         return dumped
+
+
+def hidden_hydra(config: DictConfig) -> DictConfig:
+    """Return the `hydra` node alone, as `HydraConfig` keeps it: what it refers to is still found in `config`.
+
+    `HydraConfig.set_config` would make a copy of it.
+    """
+    node, hidden = config.hydra, DictConfig({})
+    with flag_override(hidden, "no_deepcopy_set_nodes", True):
+        hidden.hydra = node
+    node._set_parent(config)
+    return hidden
+
+
+def yaml_of_plain(content: "Mapping[str, object]") -> str:
+    """Return what `OmegaConf.to_yaml` writes of plain containers, which it would first make a configuration of."""
+    dumper = get_omega_conf_dumper()
+    text: str = yaml.dump(content, default_flow_style=False, allow_unicode=True, sort_keys=False, Dumper=dumper)
+    return text
+
+
+def flush_loggers() -> None:
+    """Let every handler write what it has; logging has no public way to find them."""
+    utils._flush_loggers()
+
+
+def keep_traceback(job: "JobReturn", error: Exception) -> None:
+    """Let a JobReturn travel with the traceback of its error, which pickle leaves out. Hydra 1.3 can't do that."""
+    with suppress(Exception):  # as Hydra does
+        job._remote_traceback = utils._serialize_traceback(error.__traceback__)
+        job._remote_exception_chain = utils._serialize_exception_chain(error)
+        job._remote_exception_group = utils._serialize_exception_group(error)
 
 
 def pickled_resolvers() -> "dict[str, bytes]":

@@ -1,10 +1,12 @@
 """The private names that the sweeper uses: each test fails when the name goes, or means something else."""
 
-import copy
+import logging
 import pickle
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import StringIO
+from logging.handlers import MemoryHandler
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,11 @@ import pytest
 from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from optuna import create_study
 from optuna.distributions import FloatDistribution
 from optuna.pruners import BasePruner, HyperbandPruner, NopPruner
@@ -30,13 +33,14 @@ from hydra_plugins.hydra_optuna_async_sweeper._upstream import (
     KEEP_NUMBERS,
     HeldBack,
     QuickJournal,
-    QuicklyCopied,
     after_trial,
     apply_values,
     carry_search_space,
-    copy_quickly,
     database_of,
+    flush_loggers,
+    hidden_hydra,
     inner_samplers,
+    keep_traceback,
     pickled,
     pickled_resolvers,
     register_resolvers,
@@ -44,6 +48,7 @@ from hydra_plugins.hydra_optuna_async_sweeper._upstream import (
     separate_generators,
     take_sample,
     trial_id,
+    yaml_of_plain,
 )
 from tests.conftest import APPS
 
@@ -54,17 +59,46 @@ def loader() -> Iterator[ConfigLoader]:
         yield GlobalHydra.instance().config_loader()
 
 
-def test_quick_copy_keeps_its_parent_and_is_apart_from_it(loader: ConfigLoader) -> None:
-    config = loader.load_configuration("config", [], run_mode=RunMode.MULTIRUN)
-    plain = copy.deepcopy(config)
-    copy_quickly(config)
-    assert type(config) is type(config.hydra) is QuicklyCopied
-    whole, hydra = copy.deepcopy(config), copy.deepcopy(config.hydra)
-    assert type(whole) is DictConfig, "whoever pickles the job's config need not have this package"
-    assert OmegaConf.to_container(whole) == OmegaConf.to_container(plain)
-    assert hydra.sweep.dir == config.hydra.sweep.dir, "interpolations in it find the rest"
-    hydra.job.num = whole.depth = 99
-    assert (config.hydra.job.get("num", None), config.depth) != (99, 99)
+def test_hydra_node_alone_is_the_same_one_and_refers_to_the_rest(loader: ConfigLoader) -> None:
+    config = loader.load_configuration("config", ["hydra.job.name=${depth}", "depth=5"], run_mode=RunMode.MULTIRUN)
+    hidden = hidden_hydra(config)
+    assert hidden.hydra is config.hydra and list(hidden) == ["hydra"]
+    assert hidden.hydra.job.name == config.hydra.job.name == "5", "interpolations in it find the rest"
+    HydraConfig.instance().set_config(config)
+    copied: Any = HydraConfig.instance().cfg
+    HydraConfig.instance().cfg = None
+    assert OmegaConf.to_container(copied) == OmegaConf.to_container(hidden)
+    assert copied.hydra.job.name == "5"
+
+
+def test_plain_containers_are_written_as_omegaconf_writes_them() -> None:
+    texts = ["5", "1e3", "yes", "null", "~", "", " a", "a: b", "- a", "#a", "it's", '"', "é 漢字 \U0001f600", "a\n\nb "]
+    texts += ["a\tb", "${x}", "word " * 40, "'", "\\", "0x1F", "1_000", "12:30:00", "2026-01-01", "@a", "%a", "\x07"]
+    content = {"texts": texts, "map": {text: text for text in texts if text}, "others": [1, 0.5, None, True, [], {}]}
+    assert yaml_of_plain(content) == OmegaConf.to_yaml(OmegaConf.create(content))
+
+
+def test_every_handler_writes_what_it_has() -> None:
+    target = logging.StreamHandler(StringIO())
+    handler = MemoryHandler(100, target=target)
+    handler.handle(logging.makeLogRecord({"msg": "kept", "levelno": logging.INFO}))
+    assert not target.stream.getvalue()
+    flush_loggers()
+    assert target.stream.getvalue() == "kept\n"
+    handler.close()
+
+
+def test_traceback_travels_with_a_job_that_has_failed() -> None:
+    job = JobReturn(status=JobStatus.FAILED)
+    try:
+        raise ValueError("of the job") from KeyError("before")
+    except ValueError as error:
+        job.return_value = error
+        keep_traceback(job, error)
+    with pytest.raises(ValueError, match="of the job") as raised:
+        _ = pickle.loads(pickle.dumps(job)).return_value
+    assert type(raised.value.__cause__).__name__ == "KeyError"
+    assert raised.traceback[-1].name == "test_traceback_travels_with_a_job_that_has_failed"
 
 
 def test_configuration_with_a_class_that_a_name_does_not_find_is_pickled_all_the_same() -> None:

@@ -6,20 +6,31 @@ Composing takes Hydra about 65 ms, a copy with updates about 2 ms.
 import copy
 import pickle
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.types import HydraContext
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from .._upstream import apply_values, copy_quickly, pickled
+from .._upstream import apply_values, pickled
 
 if TYPE_CHECKING:
     from hydra.core.config_loader import ConfigLoader
 
 NO_LOGGING = {"version": 1, "root": None, "disable_existing_loggers": False}
+
+
+@dataclass
+class ComposedJob:
+    """A job's configuration, and what is known of it before it runs."""
+
+    config: DictConfig  # with Hydra's node
+    task_config: DictConfig  # what the job itself is given: the rest, of its own
+    # What a job with the same choices of config groups has written into hydra.yaml, by keys; empty if there was none.
+    hydra_texts: dict[str, str]
 
 
 class Composer:
@@ -37,7 +48,7 @@ class Composer:
         self._loader = loader
         self._config = config
         self.composed = dict(composed or {})
-        self._pickled: dict[tuple[str, ...], bytes] = {}
+        self._templates: dict[tuple[str, ...], _Template] = {}
 
     @cached_property
     def _parser(self) -> OverridesParser:
@@ -49,28 +60,54 @@ class Composer:
         Raises:
             HydraException: a key or a value that the configuration does not take.
         """
+        return self.compose_job(overrides, number).config
+
+    def compose_job(self, overrides: Sequence[str], number: int) -> ComposedJob:
+        """Return the same, with what the job is given. Raises as `compose` does."""
         parsed = self._parser.parse_overrides(list(overrides))
         values = [override for override in parsed if self._is_value(override)]
-        groups = tuple(str(override.input_line) for override in parsed if not self._is_value(override))
-        if groups not in self.composed:
-            self.composed[groups] = self._loader.load_sweep_config(self._config, list(groups))
-        if groups not in self._pickled:
-            self._pickled[groups] = pickled(self.composed[groups])
-        job: DictConfig = pickle.loads(self._pickled[groups])  # noqa: S301  # our own
-        apply_values(values, job)
-        # What stood in the cache of the sweep's config, `${now:...}` for example, is the same in every job.
-        OmegaConf.copy_cache(from_config=self._config, to_config=job)
-        with open_dict(job):
-            job.hydra.overrides.task = [override for override in overrides if not override.startswith("hydra.")]
-            job.hydra.job.id = str(number)
-            job.hydra.job.num = number
-        copy_quickly(job)
-        return job
+        template = self._template(
+            tuple(str(override.input_line) for override in parsed if not self._is_value(override))
+        )
+        whole, own = template.load()
+        for config in (whole, own):
+            apply_values(values, config)
+            # What stood in the cache of the sweep's config, `${now:...}` for example, is the same in every job.
+            OmegaConf.copy_cache(from_config=self._config, to_config=config)
+        hydra = whole.hydra
+        with open_dict(hydra):
+            hydra.overrides.task = [o.input_line for o in parsed if not o.is_hydra_override()]
+            hydra.job.id = str(number)
+            hydra.job.num = number
+        return ComposedJob(whole, own, template.hydra_texts)
+
+    def _template(self, choices: tuple[str, ...]) -> "_Template":
+        if choices not in self.composed:
+            self.composed[choices] = self._loader.load_sweep_config(self._config, list(choices))
+        if choices not in self._templates:
+            self._templates[choices] = _Template(self.composed[choices])
+        return self._templates[choices]
 
     def _is_value(self, override: Override) -> bool:
         """Tell a plain `key=value` from what needs the defaults list: groups, packages, Hydra's own settings."""
         plain = override.package is None and not override.is_hydra_override()
         return plain and not self._loader.get_group_options(override.key_or_group)
+
+
+class _Template:
+    """What all jobs with the same choices begin with. pickle copies it in a quarter of OmegaConf's time."""
+
+    def __init__(self, config: DictConfig) -> None:
+        self._whole = pickled(config)
+        own: DictConfig = pickle.loads(self._whole)  # noqa: S301  # our own
+        with read_write(own), open_dict(own):
+            del own["hydra"]
+        self._own = pickled(own)
+        self.hydra_texts: dict[str, str] = {}
+
+    def load(self) -> tuple[DictConfig, DictConfig]:
+        """Return a copy, and one without Hydra's node."""
+        return pickle.loads(self._whole), pickle.loads(self._own)  # noqa: S301  # our own
 
 
 class ItemLoader:
@@ -88,7 +125,6 @@ class ItemLoader:
         item.hydra.sweep.dir = item.hydra.sweep.subdir = "."
         item.hydra.output_subdir = None
         item.hydra.job_logging = NO_LOGGING
-        copy_quickly(item)
         return item
 
 

@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hydra.core.utils import JobReturn, JobStatus, run_job
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 from optuna import Trial, TrialPruned
@@ -38,6 +38,7 @@ from ..search._confirm import with_override
 from ..search._directories import take_directory
 from ..search._progress import brief, values_text
 from ._draw import Drawn, Points, draw, wait_for
+from ._job import run_job
 from ._job_config import Composer
 from ._reporter import Reporter
 from ._sampler import Samplers, everywhere, load_custom_space, make_pruner
@@ -140,22 +141,16 @@ class TrialRunner:
         trial, fixed = drawn.trial, set(self.search.fixed)
         chosen = [self.secrets.override(line) for line in drawn.overrides if line not in fixed]
         log.info(f"\t#{trial.number} : {' '.join(map(brief, chosen))}")
-        job = self.composer.compose(drawn.overrides, trial.number)
+        job = self.composer.compose_job(drawn.overrides, trial.number)
         try:
-            subdir = take_directory(self.search.sweep_dir, job)
+            subdir = take_directory(self.search.sweep_dir, job.config)
         except (OSError, BadInput) as error:
             raise NoJob(error) from error
         if subdir != str(trial.number):
             trial.set_user_attr(JOB_DIR, subdir)
         forget_result(Path(self.search.sweep_dir, subdir))  # of a search that is not in this study any more
         with hydra_trial.running(JobTrial(trial)), hydra_trial.listening(Reporter(trial)):
-            return run_job(
-                task_function=task,
-                config=job,
-                job_dir_key="hydra.sweep.dir",
-                job_subdir_key="hydra.sweep.subdir",
-                hydra_context=self.hydra_context,
-            )
+            return run_job(task, job, self.hydra_context, subdir)
 
     def _draw(self, study: StudyOfTrial, claimed: FrozenTrial) -> Drawn:
         try:

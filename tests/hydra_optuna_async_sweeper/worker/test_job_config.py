@@ -124,12 +124,13 @@ def test_changed_job_changes_no_other(loader: ConfigLoader) -> None:
     assert composer.compose(["seed=1"], 1).model.max_depth is None
 
 
-def test_deep_copies_of_a_job_are_equal_and_apart(loader: ConfigLoader) -> None:
+def test_what_a_job_is_given_is_its_configuration_without_hydras_and_apart(loader: ConfigLoader) -> None:
     sweep = load_sweep(loader)
-    job = Composer(loader, sweep).compose(["model.max_depth=4"], 3)
-    whole, hydra = copy.deepcopy(job), copy.deepcopy(job.hydra)
-    same(whole, job)
-    assert hydra == job.hydra and hydra._get_parent() is job, "interpolations in it must still find the rest"
-    assert type(whole) is DictConfig, "the job may pickle it, for somebody who has not installed this"
-    whole.model.max_depth = hydra.job.num = 99
-    assert (job.model.max_depth, job.hydra.job.num) == (4, 3)
+    job = Composer(loader, sweep).compose_job(["model.max_depth=4", "+note=${study_name}"], 3)
+    expected = copy.deepcopy(job.config)
+    with open_dict(expected):
+        del expected["hydra"]
+    assert OmegaConf.to_container(job.task_config) == OmegaConf.to_container(expected)
+    assert job.task_config.note == job.config.study_name, "the time in it is the sweep's"
+    job.task_config.model.max_depth = 99
+    assert job.config.model.max_depth == 4
