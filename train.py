@@ -20,6 +20,7 @@ from hydra_plugins.hydra_search.errors import bad_input, one_line
 from hydra_plugins.hydra_search.targets import make, public_class, walk
 from hydra_plugins.hydra_trial import muted, report, set_user_attr, trial_number
 from hydra_plugins.sklearn_training.data import Data, check_columns, check_target, describe, hold_out
+from hydra_plugins.sklearn_training.loaded import load_once
 from hydra_plugins.sklearn_training.metrics import check_metrics, is_list, mean_metrics, metric_names, score
 from hydra_plugins.sklearn_training.results import predict, save_model, warning_of, write_json, write_results
 
@@ -116,7 +117,7 @@ def prepare(cfg: DictConfig) -> Prepared:
     from sklearn.base import is_classifier, is_regressor
     from sklearn.model_selection import TimeSeriesSplit
 
-    everything = Data(*build(cfg, "dataset"))
+    everything = load_once(cfg.dataset, lambda: build(cfg, "dataset"))
     splitter, pipeline = build(cfg, "splitter"), make_pipeline(cfg)
     if not is_classifier(pipeline) and not is_regressor(pipeline):
         raise ValueError(f"model._target_: must be a classifier or a regressor, got {cfg.model._target_}")
