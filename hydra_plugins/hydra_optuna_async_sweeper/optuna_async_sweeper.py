@@ -41,11 +41,7 @@ class OptunaAsyncSweeper(Sweeper):
     @classmethod
     def check_search(cls, config: "DictConfig", loader: "ConfigLoader", check: "Check | None") -> None:
         """Refuse what can't be run, see ChecksSearch. What is checked here need not be checked by `sweep` again."""
-        with said_if_slow("Importing Optuna"):
-            from .search._directories import take_sweep_dir
-            from .search._processes import check_backend, prepare
-            from .search._resume import check_resume
-            from .search._spec import prepare_search
+        from .search._processes import check_backend, prepare
 
         if cls._checked and cls._checked[0] is config and check is None:
             prepare(config.hydra.launcher, cls._checked[1].n_jobs)  # somebody may have found out what workers need
@@ -53,6 +49,11 @@ class OptunaAsyncSweeper(Sweeper):
         check_settings(config)
         check_types(config)
         check_backend(config.hydra.launcher)
+        prepare(config.hydra.launcher, config.hydra.sweeper.n_jobs)
+        with said_if_slow("Importing Optuna"):
+            from .search._directories import take_sweep_dir
+            from .search._resume import check_resume
+            from .search._spec import prepare_search
         for _ in new_names(config):
             if is_timed(config) and Path(config.hydra.sweep.dir, MULTIRUN).exists():
                 continue

@@ -24,7 +24,6 @@ from hydra_plugins.hydra_search.errors import bad_input
 from hydra_plugins.hydra_search.jobs import WORKER_IMPORTS
 from hydra_plugins.hydra_search.settings import plugin_class
 
-from ..worker._job_config import item_context
 from ._fork_server import CantFork, ForkServer
 from ._process import Process, file_of, start
 
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LOOKS = 0.05
 SECONDS_TO_END = 5.0
 BACKENDS = ("loky", "multiprocessing")
+OF_WORKERS = ("hydra_plugins.hydra_optuna_async_sweeper.worker._worker",)  # what each of them imports, Optuna included
 
 
 @dataclass
@@ -116,6 +116,8 @@ _prepared: list[ForkServer] = []  # at most one, which no sweep has taken yet
 def prepare(launcher: "DictConfig", n_jobs: int) -> None:
     """Let a process import what workers need, from which they will be forked, beside all that comes before the search.
 
+    To be called before this process imports the same, and again when it has found out what else they need.
+
     Args:
         launcher: its node of the configuration; nothing is done for one that starts its workers itself.
         n_jobs: the sweeper's.
@@ -127,7 +129,7 @@ def prepare(launcher: "DictConfig", n_jobs: int) -> None:
         return
     if not _prepared:
         _prepared.append(ForkServer(start, os.environ | threads_of(settings, n_at_once(n_jobs, settings))))
-    _prepared[0].preload(WORKER_IMPORTS)
+    _prepared[0].preload((*OF_WORKERS, *WORKER_IMPORTS))
 
 
 @atexit.register
@@ -183,6 +185,8 @@ def _work(worker: "Worker", singletons: object, environment: Mapping[str, str | 
     """
     for name, value in environment.items():
         os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+    from ..worker._job_config import item_context  # not sooner: Optuna comes with it, see `prepare`
+
     setup_globals()
     Singleton.set_state(singletons)
     context = item_context(worker.hydra_context)
