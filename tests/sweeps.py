@@ -3,12 +3,15 @@
 from dataclasses import replace
 from pathlib import Path
 
+from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 
+from hydra_plugins.hydra_optuna_async_sweeper._upstream import database_of
 from hydra_plugins.hydra_optuna_async_sweeper.search._queue import TrialQueue
 from hydra_plugins.hydra_optuna_async_sweeper.search._spec import Search
 from hydra_plugins.hydra_optuna_async_sweeper.space._tree import Space
 from hydra_plugins.hydra_optuna_async_sweeper.storage._journal import Journal
+from hydra_plugins.hydra_optuna_async_sweeper.storage._retry import RetryingStorage
 from hydra_plugins.hydra_search.files import JOURNAL
 
 _SEARCH = Search(
@@ -26,9 +29,22 @@ def made_up_search(folder: Path | None = None, **settings: object) -> Search:
     return replace(search, **settings)  # type: ignore[arg-type]  # the fields of Search
 
 
+_OPENED: list[BaseStorage] = []
+
+
 def queue_of(search: Search) -> TrialQueue:
     """Open the search's study, which is made if it is not there."""
     storage = search.storage.open()
     if not storage.get_all_studies():
         storage.create_new_study([StudyDirection[d.upper()] for d in search.directions], search.study_name)
+    _OPENED.append(storage)
     return TrialQueue(search, storage)
+
+
+def close_queues() -> None:
+    """Close the connections of all queues that were opened here."""
+    while _OPENED:
+        storage = _OPENED.pop()
+        if isinstance(storage, RetryingStorage):
+            database_of(storage.once).remove_session()
+            database_of(storage.once).engine.dispose()

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Container, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,9 +52,6 @@ class TrialQueue:
         self.storage = storage
         self.study_id = storage.get_study_id_from_name(search.study_name)
         self._lock = search.storage.queue_lock(Path(search.sweep_dir, LOCK_FILE), storage)
-        self._claim_lock: AbstractContextManager[object] = (
-            nullcontext() if search.storage.claims_atomically else self._lock
-        )
         self._closed: set[int] = set()
         self._watch = Watch()
         self._tally = Tally(search)
@@ -72,7 +68,7 @@ class TrialQueue:
     def claim(self) -> FrozenTrial | None:
         """Take a waiting trial for this process; None if the search is to end, or all that is left is taken."""
         while True:
-            tally = self._tally.look(self.trials())  # once: a database sends all that is not finished, each time
+            tally = self._tally.look(self.search.storage.look_at_queue(self.storage, self.study_id))
             mine = (t for t in tally.open if trial_id(t) in self._closed and owner_of(t) == Owner.me())
             if self._requeue_forgotten(mine):
                 continue
@@ -86,9 +82,8 @@ class TrialQueue:
             # In order; but very many workers that all tried the first one would get in each other's way.
             crowd = max(1, min(len(waiting), self.search.n_jobs // 8))
             start = random.randrange(crowd)  # noqa: S311  # spreads, nothing secret
-            for trial in waiting[start:] + waiting[:start]:
-                if self._take(trial):
-                    return trial
+            if taken := self._take(waiting[start:] + waiting[:start], self.storage):
+                return taken
 
     def _claimable(self, open_trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
         """Return the waiting trials that the budget has room for: those with parameters first, then the blank ones.
@@ -105,27 +100,19 @@ class TrialQueue:
 
     def _places(self, open_trials: Sequence[FrozenTrial]) -> int:
         """Return how many places of the budget are taken; what another program runs takes one when it has ended."""
-        taken = [t for t in searched(open_trials) if t.state is TrialState.WAITING or is_ours(t)]
+        taken = [t for t in searched(open_trials) if t.state is TrialState.WAITING or self._tally.is_ours(t)]
         return self._tally.places + len(taken)
 
     def _take_one_by_one(self) -> FrozenTrial | None:
         """Take a trial where more wait than may run, so that two workers do not both take the last one."""
         storage = self.search.storage.without_retry(self.storage)
         with self._lock:
-            tally = self._tally.look(storage.get_all_trials(self.study_id, deepcopy=False))
-            return next((trial for trial in self._claimable(tally.open) if self._take(trial, storage)), None)
+            tally = self._tally.look(self.search.storage.look_at_queue(storage, self.study_id))
+            return self._take(self._claimable(tally.open), storage)
 
-    def _take(self, trial: FrozenTrial, storage: "BaseStorage | None" = None) -> bool:
-        storage = storage or self.storage
-        try:
-            with self._claim_lock:
-                if not storage.set_trial_state_values(trial_id(trial), TrialState.RUNNING):
-                    return False
-            worker = Owner.me().as_attribute() | {SWEEPER: self.search.sweeper.as_attribute()}
-            storage.set_trial_user_attr(trial_id(trial), WORKER, worker)
-        except UpdateFinishedTrialError:
-            return False
-        return True
+    def _take(self, waiting: Sequence[FrozenTrial], storage: "BaseStorage") -> FrozenTrial | None:
+        worker = Owner.me().as_attribute() | {SWEEPER: self.search.sweeper.as_attribute()}
+        return self.search.storage.claim(storage, waiting, WORKER, worker, self._lock)
 
     def note_closed(self, trial: FrozenTrial) -> None:
         """Remember that this process has closed the trial: `claim` requeues it if a crashed server forgets that."""
@@ -143,14 +130,13 @@ class TrialQueue:
         # As a whole: a server that was restarted has forgotten the lock, so no call waits for it inside.
         storage = self.search.storage.without_retry(self.storage)
         with self._lock:
-            tally = self._tally.look(storage.get_all_trials(self.study_id, deepcopy=False))
+            tally = self._tally.look(self.search.storage.look_at_queue(storage, self.study_id))
             reason = stop_reason(tally)
             if reason is None:
                 new = self._of_search(tally)
             else:
                 new = self._of_confirmation(tally.trials) if may_confirm(reason, self.search) else []
-            for trial in new:
-                storage.create_new_trial(self.study_id, template_trial=trial)
+            self.search.storage.add_waiting(storage, self.study_id, new)
             return len(self._claimable([*tally.open, *new]))
 
     def _of_search(self, tally: Tally) -> list[FrozenTrial]:

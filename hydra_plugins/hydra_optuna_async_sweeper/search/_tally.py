@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import FrozenTrial
 
-from hydra_plugins.hydra_search.owner import Owner, owner_of, sweeper_of
+from hydra_plugins.hydra_search.owner import Owner, is_ours, owner_of, sweeper_of
 from hydra_plugins.hydra_search.trials import (
     EXHAUSTED,
     MAXIMIZE,
@@ -56,6 +56,7 @@ class Tally:
         # The trials of this sweep that count, and while all of them have failed, their reasons
         self.over_here = 0
         self.reasons: set[str] | None = set()
+        self._owned: set[int] = set()
         self._last_of: dict[Owner, FrozenTrial] = {}  # the last trial of each worker of this sweep
         self._ended = Ended()
         self.look(trials)
@@ -67,6 +68,15 @@ class Tally:
         for place in new:
             self._add(trials[place])
         return self
+
+    def is_ours(self, trial: FrozenTrial) -> bool:
+        """Tell whether a running trial is one of a sweep's, see `hydra_search.owner`. One with an owner stays so."""
+        if trial.number in self._owned:
+            return True
+        if owner_of(trial) is None:
+            return is_ours(trial)
+        self._owned.add(trial.number)
+        return True
 
     @property
     def places(self) -> int:

@@ -6,19 +6,20 @@ processes is enough.
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from optuna.storages import BaseStorage, RDBStorage, get_storage
+from optuna.storages import BaseStorage, RDBStorage
+from optuna.trial import FrozenTrial
 
 from hydra_plugins.hydra_search.errors import bad_input
 
-from .._upstream import database_of
 from ._database import SECONDS_TO_CONNECT, Database
+from ._incremental import IncrementalStorage
 from ._retry import RetryingStorage, retry
 from ._storage import STORAGE, instantiated
 
@@ -66,7 +67,8 @@ class PostgreSQL(Database):
             rule = f"its tables are of another version of Optuna ({version}, this one has {needed})"
             remedy = "Install the newer Optuna; if that is this one: optuna storage upgrade --storage URL."
             raise bad_input(STORAGE, self.shown, rule, remedy)
-        return cast("BaseStorage", RetryingStorage(get_storage(database)))  # has what a BaseStorage has
+        incremental = cast("BaseStorage", IncrementalStorage(database))  # both have what a BaseStorage has
+        return cast("BaseStorage", RetryingStorage(incremental))
 
     def _make_tables(self) -> None:
         connect = Connect(self.url)
@@ -91,12 +93,31 @@ class PostgreSQL(Database):
 
     def queue_lock(self, path: Path, storage: BaseStorage) -> AbstractContextManager[object]:
         """Return the server's lock, held by the connection of `storage`; there may be no common disk."""
-        database = database_of(self.without_retry(storage))
+        database = self._incremental(storage).database
         connect = database.engine_kwargs.get("creator")
         if isinstance(connect, Connect):
             return AdvisoryLock(database.engine, connect)
         apart = Connect(self.url)  # the user's own engine may have any number of connections
         return AdvisoryLock(one_connection(apart), apart)
+
+    def look_at_queue(self, storage: BaseStorage, study_id: int) -> Sequence[FrozenTrial]:
+        """Read the trials that were added, begun or ended since the last look."""
+        return cast("IncrementalStorage", storage).look(study_id, is_all=False)
+
+    def claim(
+        self,
+        storage: BaseStorage,
+        trials: Iterable[FrozenTrial],
+        key: str,
+        value: object,
+        lock: AbstractContextManager[object],
+    ) -> FrozenTrial | None:
+        """Claim by one statement; nobody waits for another one."""
+        return cast("IncrementalStorage", storage).claim(list(trials), key, value)
+
+    def add_waiting(self, storage: BaseStorage, study_id: int, trials: Sequence[FrozenTrial]) -> None:
+        """Add all of them by one statement."""
+        cast("IncrementalStorage", storage).add_waiting(study_id, trials)
 
     def retry(self, call: Callable[[], _Result]) -> _Result:
         """Return `call()`; call it again while the server is away, so it must bear being done twice."""
@@ -105,6 +126,9 @@ class PostgreSQL(Database):
     def without_retry(self, storage: BaseStorage) -> BaseStorage:
         """Return the storage that does not wait: a server that was restarted has forgotten who holds its lock."""
         return storage.once if isinstance(storage, RetryingStorage) else storage
+
+    def _incremental(self, storage: BaseStorage) -> IncrementalStorage:
+        return cast("IncrementalStorage", self.without_retry(storage))
 
 
 def one_connection(connect: "Connect") -> "Engine":

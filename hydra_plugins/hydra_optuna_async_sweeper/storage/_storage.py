@@ -1,17 +1,20 @@
 """The contract of every place where a study may live, and the one that only a `_target_` describes."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, TypeVar, cast
 
 from filelock import FileLock
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage, RetryFailedTrialCallback, get_storage
 from optuna.storages.journal import BaseJournalBackend, JournalFileOpenLock, JournalFileSymlinkLock
+from optuna.trial import FrozenTrial, TrialState
 
 from .._targets import make
+from .._upstream import trial_id
 
 # a `_target_` with its arguments, paths absolute
 Target = Mapping[str, object]
@@ -61,6 +64,46 @@ class StudyStorage(ABC):
         It may be entered again and again.
         """
         return FileLock(path)
+
+    def look_at_queue(self, storage: BaseStorage, study_id: int) -> Sequence[FrozenTrial]:
+        """Return the study's trials, by number and not to be changed: those that wait or have ended as they are.
+
+        Of those that run, what was written since they began may be missing. `storage` is what `open` returned, or
+        `without_retry`, as for all that follow.
+        """
+        return storage.get_all_trials(study_id, deepcopy=False)
+
+    def claim(
+        self,
+        storage: BaseStorage,
+        trials: Iterable[FrozenTrial],
+        key: str,
+        value: object,
+        lock: AbstractContextManager[object],
+    ) -> FrozenTrial | None:
+        """Take the first of these trials that still waits, for this process alone; None if others have taken them all.
+
+        Args:
+            storage: the study's.
+            trials: that have waited a moment ago, in the order of the queue.
+            key: of a user attribute, which says who runs the trial.
+            value: of this attribute.
+            lock: what `queue_lock` returned.
+        """
+        with_lock = nullcontext() if self.claims_atomically else lock
+        for trial in trials:
+            with suppress(UpdateFinishedTrialError):  # it was taken, and has ended since
+                with with_lock:
+                    is_taken = storage.set_trial_state_values(trial_id(trial), TrialState.RUNNING)
+                if is_taken:
+                    storage.set_trial_user_attr(trial_id(trial), key, value)
+                    return trial
+        return None
+
+    def add_waiting(self, storage: BaseStorage, study_id: int, trials: Sequence[FrozenTrial]) -> None:
+        """Add trials to the queue: they wait, and have nothing but attributes."""
+        for trial in trials:
+            storage.create_new_trial(study_id, template_trial=trial)
 
     def retry(self, call: Callable[[], _Result]) -> _Result:
         """Return `call()`. Where the study is in a server that may be away, call it again until that is back.

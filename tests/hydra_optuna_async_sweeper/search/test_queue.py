@@ -1,12 +1,12 @@
-import sqlite3
 import time
-from contextlib import closing
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from optuna import Study, Trial, load_study
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import NullPool, create_engine, text
 
 from hydra_plugins.hydra_optuna_async_sweeper.search._queue import FIXED, TrialQueue
 from hydra_plugins.hydra_optuna_async_sweeper.search._spec import Search
@@ -16,14 +16,28 @@ from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.results import Attempt, reason_of_loss, save_result
 from hydra_plugins.hydra_search.trials import INTERRUPTED, REPEATS
 from tests.hydra_optuna_async_sweeper.space.spaces import points_of
-from tests.sweeps import made_up_search, queue_of
+from tests.postgresql import postgresql
+from tests.sweeps import close_queues, made_up_search, queue_of
+
+__all__ = ["postgresql"]
 
 POINT = {"x": 0.25, "size": 2}
 
 
-@pytest.fixture
-def search(tmp_path: Path) -> Search:
-    return made_up_search(tmp_path, enqueued=(POINT,))
+# The portable way, the same under a lock, and that of a server.
+STORAGES = ["journal", *(pytest.param(name, marks=pytest.mark.slow) for name in ("sqlite", "postgresql"))]
+
+
+@pytest.fixture(params=STORAGES)
+def search(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Search]:
+    made_up = made_up_search(tmp_path, enqueued=(POINT,))
+    if request.param == "sqlite":
+        made_up = replace(made_up, storage=database_at(f"sqlite:///{tmp_path}/queue.db"))
+    if request.param == "postgresql":
+        pytest.importorskip("psycopg")
+        made_up = replace(made_up, storage=database_at(request.getfixturevalue("postgresql").new_database()))
+    yield made_up
+    close_queues()
 
 
 def claimed(queue: TrialQueue) -> FrozenTrial:
@@ -166,17 +180,18 @@ def test_running_trial_that_left_its_result_is_closed_with_it_and_not_requeue(se
 
 @pytest.mark.parametrize("by", ["the worker that goes on", "the sweep that has ended"])
 def test_end_that_a_crashed_database_has_forgotten_is_written_again(search: Search, tmp_path: Path, by: str) -> None:
-    database = tmp_path / "study.db"
-    search = replace(search, storage=database_at(f"sqlite:///{database}"), n_trials=1)
+    if not search.storage.url:
+        search = replace(search, storage=database_at(f"sqlite:///{tmp_path}/study.db"))
+    search = replace(search, n_trials=1)
     queue = queue_of(search)
     trial = claimed(queue)
     (tmp_path / "0").mkdir()
     save_result(tmp_path / "0", [0.5], Attempt(Owner.me(), 0))
     queue.storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, [0.5])
     queue.note_closed(trial)
-    with closing(sqlite3.connect(database)) as connection, connection:
-        connection.execute("UPDATE trials SET state = 'RUNNING'")
-        connection.execute("DELETE FROM trial_values")
+    with create_engine(search.storage.url, poolclass=NullPool).begin() as connection:
+        connection.execute(text("UPDATE trials SET state = 'RUNNING'"))
+        connection.execute(text("DELETE FROM trial_values"))
     assert queue_of(search).trials()[0].state is TrialState.RUNNING
     if by == "the worker that goes on":
         assert queue.claim() is None
