@@ -56,25 +56,37 @@ class Parcel:
         return None
 
     def attempt_each(self, parts: Iterable[tuple[str, Callable[[], object]]]) -> None:
-        """Send parts that need no order: to a server several at a time. Raises as `attempt` does, at the end."""
-        with ThreadPoolExecutor(1 if is_database(self.settings.tracking_uri) else REQUESTS_AT_A_TIME) as pool:
+        """Send parts that need no order: to a server several at a time. Raises as `attempt` does."""
+        if is_database(self.settings.tracking_uri):
+            for part, send in parts:
+                self.attempt(part, send)
+            return
+        with ThreadPoolExecutor(REQUESTS_AT_A_TIME) as pool:
             sent = [pool.submit(self.attempt, part, send) for part, send in parts]
         for done in sent:
             done.result()
 
 
-def deliver(settings: Settings, record: JobRecord, directory: Path) -> None:
+def deliver(settings: Settings, record: JobRecord, directory: Path, *, is_new: bool = False) -> None:
     """Make the run say what the record says, end it, and mark the record as sent.
 
     MLflow keeps a metric once however often the same value, time and step arrive, and accepts a parameter again
     if its value is the same. So a delivery that was cut short is simply done again. A run that somebody has deleted is
     made anew. What can't go is left out, and said.
 
+    Args:
+        settings: of the search, or of the single job.
+        record: what the run is to say.
+        directory: the job's.
+        is_new: nobody has asked for the run yet, though the record on the disk says so already.
+
     Raises:
         Exception: what stood in the way of a part that may go another time. The other parts are there.
     """
     client = client_for(settings)
     try:
+        if is_new:
+            _note(record, make_run(client, settings, record))
         _deliver(client, settings, record, directory)
     except RunGone:
         record.run_id, record.params_sent = None, False
@@ -129,28 +141,41 @@ def _open_with_values(client: "MlflowClient", settings: Settings, record: JobRec
 
 
 def open_run(client: "MlflowClient", settings: Settings, record: JobRecord, directory: Path) -> "Run":
-    """Make the run of a job, and note it; one that was asked for before, and never heard of, is looked for.
+    """Make the run of a job, and note it; one that was asked for before, and never heard of, is looked for."""
+    run = _find_run(client, settings, record) if record.is_asked_for else None
+    if run is None:
+        record.is_asked_for = True
+        record.save(directory)
+        run = make_run(client, settings, record)
+    _note(record, run)
+    record.save(directory)
+    return run
+
+
+def _note(record: JobRecord, run: "Run") -> None:
+    record.run_id, record.artifact_uri = run.info.run_id, run.info.artifact_uri
+
+
+def make_run(client: "MlflowClient", settings: Settings, record: JobRecord) -> "Run":
+    """Make the run of a job, whose record on the disk says that it was asked for: by its key it is found again.
 
     A request that MLflow's client sends again may make two. Of a search, its end removes one; see `_search_run`.
     """
 
     def find() -> "Run | None":
-        by_key = f"tags.`{JOB_KEY}` = '{record.key}'"
-        found = client.search_runs([settings.experiment_id], by_key, max_results=1)
-        return found[0] if found else None
+        return _find_run(client, settings, record)
 
     def create() -> "Run":
         tags, start = clean_tags(record.tags), record.start_time
         return client.create_run(settings.experiment_id, start_time=start, tags=tags, run_name=record.name)
 
-    run = find() if record.is_asked_for else None
-    if run is None:
-        record.is_asked_for = True
-        record.save(directory)
-        run = create() if record.parent_run_id else made_once(find, create)
-    record.run_id, record.artifact_uri = run.info.run_id, run.info.artifact_uri
-    record.save(directory)
-    return run
+    return create() if record.parent_run_id else made_once(find, create)
+
+
+def _find_run(client: "MlflowClient", settings: Settings, record: JobRecord) -> "Run | None":
+    by_key = f"tags.`{JOB_KEY}` = '{record.key}'"
+    found = client.search_runs([settings.experiment_id], by_key, max_results=1)
+    return found[0] if found else None
 
 
 def upload(parcel: Parcel, record: JobRecord, directory: Path, without: Sequence[str] = ()) -> None:

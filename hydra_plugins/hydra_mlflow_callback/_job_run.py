@@ -64,7 +64,7 @@ class JobRun:
         """Write the record, and let the run be the active one of this process, though it may not be made yet."""
         secrets = secrets_of_job(config)
         resolved = {key: secrets.tree(value, key) for key, value in task_config(config).items()}
-        record = new_record(settings, search, config, resolved)
+        record = new_record(settings, search, config, resolved, secrets)
         job = cls(settings, record, Path(config.hydra.runtime.output_dir), secrets)
         record.save(job.directory)
         save_resolved_config(resolved, job.directory / (config.hydra.output_subdir or ""))
@@ -131,31 +131,33 @@ class JobRun:
             end = end_of(job_return, self.settings)
             end = End(end.status, end.values, end.error and self.secrets.text(end.error), end.pruned)
             conclude(self.settings, self.record, self.directory, end)
+            is_new = backlog is None and not self.record.is_asked_for
+            self.record.is_asked_for |= is_new  # one write says both that the job has ended and what comes next
             self.record.save(self.directory)
             for run_id in {*self._left_open} - {self.record.run_id}:  # the job itself has opened them
                 client_for(self.settings).set_terminated(run_id, self.record.status)
             is_complete = True
         except Exception as error:  # see show()
             self._say_later(error)
-            is_complete = False
+            is_complete = is_new = False
         if is_complete and backlog and not (self.settings.log_model and (self.directory / MODEL).is_file()):
             backlog.put(self._send)
         elif is_complete:
-            self._send()
+            self._send(is_new)
         if self.settings.register_model and not self.record.sent:
             raise SearchError(
                 f"{self.settings.named('register_model')}: nothing is registered, since MLflow can't be reached. "
                 "When it is back, run the same command again."
             )
 
-    def _send(self) -> None:
+    def _send(self, is_new: bool = False) -> None:
         """Deliver the record if the server answers; else the end of the search, or a later command, does."""
         if self._breaker.is_open():
             why = "it has not answered before, and is asked again after a while"
             log.warning("MLflow can't be reached; %s is recorded later: %s", self.record.name, why)
             return
         try:
-            deliver(self.settings, self.record, self.directory)
+            deliver(self.settings, self.record, self.directory, is_new=is_new)
         except NoModel:
             raise
         except Exception as error:  # see show()
@@ -167,12 +169,11 @@ class JobRun:
 
 
 def new_record(
-    settings: Settings, search: SearchRecord | None, config: "DictConfig", resolved: dict[str, object]
+    settings: Settings, search: SearchRecord | None, config: "DictConfig", resolved: dict[str, object], secrets: Secrets
 ) -> JobRecord:
-    """Describe the job that is about to start. The parameters are its resolved configuration."""
+    """Describe the job that is about to start. The parameters are its resolved configuration, without the secrets."""
     in_search = search is not None and config.hydra.mode == RunMode.MULTIRUN
     number = int(config.hydra.job.num) if in_search else None
-    secrets = secrets_of_job(config)
     fixed = search.fixed_keys if search is not None and in_search else ()
     record = JobRecord(
         name=f"trial-{number}" if in_search else settings.single_run_name or settings.run_name,

@@ -115,7 +115,8 @@ class JobRecord:
 
     def save(self, directory: Path) -> None:
         """Write the record into the job's output directory."""
-        write_aside(directory / JOB_RECORD, json.dumps(asdict(self)))
+        content = vars(self) | {"owner": asdict(self.owner), "sweep": self.sweep and asdict(self.sweep)}
+        write_aside(directory / JOB_RECORD, json.dumps(content))
 
 
 def load_job(directory: Path) -> JobRecord:

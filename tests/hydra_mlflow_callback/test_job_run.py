@@ -14,6 +14,7 @@ from hydra.core.utils import JobReturn
 
 from hydra_plugins.hydra_mlflow_callback._backlog import Backlog
 from hydra_plugins.hydra_mlflow_callback._client import connect, open_experiment
+from hydra_plugins.hydra_mlflow_callback._delivery import deliver
 from hydra_plugins.hydra_mlflow_callback._end import End, end_of, end_of_lost
 from hydra_plugins.hydra_mlflow_callback._job_run import JobRun
 from hydra_plugins.hydra_mlflow_callback._record import SearchRecord, load_job
@@ -141,6 +142,22 @@ def test_job_that_asks_for_its_run_has_one_and_the_same_from_then_on(
     assert (active.inputs and active.inputs.dataset_inputs, active.outputs and active.outputs.model_outputs) == ([], [])
     job.close(returned(0.5))
     assert client.calls["create_run"] == 1 and client.runs()["trial-1"].info.run_id in found
+
+
+@pytest.mark.parametrize("n", range(1, 4))
+@pytest.mark.parametrize("how", ["fails_at", "answer_lost_at"])
+def test_job_whose_delivery_is_cut_short_at_any_request_has_one_run_in_the_end(
+    settings: Settings, search: SearchRecord, client: TrackingClient, sweep_dir: Path, how: str, n: int
+) -> None:
+    job = JobRun.open(settings, search, job_config(sweep_dir, 1, x=0.5))
+    setattr(client, how, client.n_calls + n)
+    job.close(returned(0.5))
+    left = load_job(sweep_dir / "1")
+    assert (left.status, left.is_asked_for, left.sent) == ("FINISHED", True, False), "all that another process has"
+    deliver(settings, left, sweep_dir / "1")
+    (run,) = [run for run in client.search_runs([settings.experiment_id]) if run.info.run_name == "trial-1"]
+    assert (run.info.status, run.data.params, run.data.metrics["score"]) == ("FINISHED", {"x": "0.5"}, 0.5)
+    assert load_job(sweep_dir / "1").sent
 
 
 def test_record_that_finds_no_room_is_left_to_the_end_of_the_search(
