@@ -7,6 +7,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.hydra_search.errors import one_line
+from hydra_plugins.hydra_search.yaml_text import yaml_text
 
 from ._payload import clean_key
 from .config import Settings
@@ -53,7 +54,7 @@ def _say_unresolved(name: str, reason: str) -> None:
 def save_resolved_config(resolved: dict[str, object], folder: Path) -> None:
     """Write the configuration without secrets, interpolations resolved; Hydra's own config.yaml keeps them."""
     folder.mkdir(exist_ok=True)
-    text = OmegaConf.to_yaml(OmegaConf.create(resolved))
+    text = yaml_text(resolved)
     (folder / "config_resolved.yaml").write_text(text, encoding="utf-8", errors="backslashreplace")
 
 

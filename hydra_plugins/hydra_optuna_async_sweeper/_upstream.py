@@ -11,11 +11,9 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, cast
 
 import cloudpickle
-import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core import utils
 from omegaconf import DictConfig, flag_override
-from omegaconf._utils import get_omega_conf_dumper
 from omegaconf.basecontainer import BaseContainer
 from optuna.pruners import _filter_study
 from optuna.samplers import BaseSampler, RandomSampler
@@ -76,13 +74,6 @@ def hidden_hydra(config: DictConfig) -> DictConfig:
         hidden.hydra = node
     node._set_parent(config)
     return hidden
-
-
-def yaml_of_plain(content: "Mapping[str, object]") -> str:
-    """Return what `OmegaConf.to_yaml` writes of plain containers, which it would first make a configuration of."""
-    dumper = get_omega_conf_dumper()
-    text: str = yaml.dump(content, default_flow_style=False, allow_unicode=True, sort_keys=False, Dumper=dumper)
-    return text
 
 
 def flush_loggers() -> None:

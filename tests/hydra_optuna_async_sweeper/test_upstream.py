@@ -48,7 +48,6 @@ from hydra_plugins.hydra_optuna_async_sweeper._upstream import (
     separate_generators,
     take_sample,
     trial_id,
-    yaml_of_plain,
 )
 from tests.conftest import APPS
 
@@ -69,13 +68,6 @@ def test_hydra_node_alone_is_the_same_one_and_refers_to_the_rest(loader: ConfigL
     HydraConfig.instance().cfg = None
     assert OmegaConf.to_container(copied) == OmegaConf.to_container(hidden)
     assert copied.hydra.job.name == "5"
-
-
-def test_plain_containers_are_written_as_omegaconf_writes_them() -> None:
-    texts = ["5", "1e3", "yes", "null", "~", "", " a", "a: b", "- a", "#a", "it's", '"', "é 漢字 \U0001f600", "a\n\nb "]
-    texts += ["a\tb", "${x}", "word " * 40, "'", "\\", "0x1F", "1_000", "12:30:00", "2026-01-01", "@a", "%a", "\x07"]
-    content = {"texts": texts, "map": {text: text for text in texts if text}, "others": [1, 0.5, None, True, [], {}]}
-    assert yaml_of_plain(content) == OmegaConf.to_yaml(OmegaConf.create(content))
 
 
 def test_every_handler_writes_what_it_has() -> None:

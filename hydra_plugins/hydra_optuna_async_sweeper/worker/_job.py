@@ -19,7 +19,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobRuntime, JobStatus, configure_log, env_override
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from .._upstream import flush_loggers, hidden_hydra, keep_traceback, yaml_of_plain
+from hydra_plugins.hydra_search.yaml_text import yaml_text
+
+from .._upstream import flush_loggers, hidden_hydra, keep_traceback
 
 if TYPE_CHECKING:
     from hydra.conf import HydraConf
@@ -106,7 +108,7 @@ def _save_configs(job: "ComposedJob", hidden: DictConfig) -> None:
     hydra, texts = hidden.hydra, job.hydra_texts
     folder = Path(hydra.runtime.output_dir, hydra.output_subdir)
     folder.mkdir(parents=True, exist_ok=True)
-    texts |= _texts_of(yaml_of_plain(_what_differs(hydra)) if texts else OmegaConf.to_yaml(hidden))
+    texts |= _texts_of(yaml_text(_what_differs(hydra)) if texts else OmegaConf.to_yaml(hidden))
     files = {
         "config.yaml": OmegaConf.to_yaml(job.task_config),
         "hydra.yaml": "hydra:\n" + "".join(texts.values()),
@@ -116,7 +118,7 @@ def _save_configs(job: "ComposedJob", hidden: DictConfig) -> None:
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def _what_differs(hydra: DictConfig) -> dict[str, dict[str, dict[str, object]]]:
+def _what_differs(hydra: DictConfig) -> dict[str, object]:
     """Return what is this job's own of the `hydra` node, as it is written."""
     subdir = OmegaConf.to_container(hydra.sweep, resolve=False)["subdir"]  # type: ignore[call-overload, index]
     job = {"id": hydra.job.id, "num": hydra.job.num}
