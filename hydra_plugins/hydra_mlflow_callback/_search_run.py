@@ -218,6 +218,8 @@ def _end_others(client: "MlflowClient", search: SearchRecord, directory: Path) -
     """End the runs below the parent that nobody works on; a second run of one job, made by a lost answer, goes."""
     below = f"tags.`mlflow.parentRunId` = '{search.run_id}' and attributes.status = 'RUNNING'"
     running = client.search_runs([search.settings.experiment_id], below, max_results=5000)
+    if not running:
+        return
     # Read after the question: a job writes its record, with its key, before it asks for a run.
     records = {record.key: (path, record) for path, record in records_below(directory, search.run_id)}
     for run in running:

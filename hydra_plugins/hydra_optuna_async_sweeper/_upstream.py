@@ -43,12 +43,13 @@ class QuickJournal(JournalStorage):
         self, study_id: int, deepcopy: bool = True, states: "Container[TrialState] | None" = None
     ) -> "list[FrozenTrial]":
         """Return the trials by number. Raises KeyError if there is no such study."""
-        if deepcopy or states is not None:
+        if deepcopy:
             return super().get_all_trials(study_id, deepcopy, states)
         with self._thread_lock:
             self._sync_with_backend()
             known = self._replay_result
-            return list(map(known._trials.__getitem__, known._study_id_to_trial_ids[study_id]))
+            trials = map(known._trials.__getitem__, known._study_id_to_trial_ids[study_id])
+            return list(trials) if states is None else [trial for trial in trials if trial.state in states]
 
 
 # dataclasses tell "no default" by identity, which a class loses that travels by value.

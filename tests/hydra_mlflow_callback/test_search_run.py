@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from hydra_plugins.hydra_mlflow_callback._client import open_experiment
 from hydra_plugins.hydra_mlflow_callback._record import SearchRecord, load_job, load_search
 from hydra_plugins.hydra_mlflow_callback._search_run import LiveCurve, Undelivered, close_search, open_search
 from hydra_plugins.hydra_mlflow_callback.config import Settings
+from hydra_plugins.hydra_search.files import JOB_RECORD
 from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.results import mark_lost, save_result
 from tests.tracking_client import TrackingClient
@@ -49,6 +51,21 @@ def test_search_that_goes_on_has_one_parent_and_each_sweep_its_owner(
     assert (again.run_id, again.sweep, again.status) == (first.run_id, Owner.me(), "RUNNING")
     assert client.runs()["search"].info.status == "RUNNING" and len(client.dump()) == 1
     assert load_search(sweep_dir) == again
+
+
+def test_end_of_a_search_reads_the_record_of_each_job_once(begin: Begin, sweep_dir: Path, make_job: MakeJob) -> None:
+    search = begin()
+    for number in range(3):
+        make_job(number, 0.5, parent_run_id=search.run_id, sent=True)
+    read: list[str] = []
+
+    def note(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "open" and str(arguments[0]).endswith(JOB_RECORD) and arguments[1] == "r":
+            read.append(str(arguments[0]))
+
+    sys.addaudithook(note)  # there is no way to take it away
+    close_search(search, sweep_dir, "FINISHED")
+    assert sorted(read) == [str(sweep_dir / str(number) / JOB_RECORD) for number in range(3)]
 
 
 def test_parent_whose_id_was_never_noted_is_found_by_its_key(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TextIO
 
 from hydra_plugins.hydra_search.trials import Outcome, best_trials, is_confirmation, searched
 
+from ._ended import Ended
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -89,15 +91,18 @@ class Progress:
         self._over_before = over_before
         self._display = progress_on(sys.stderr)
         self._started = time.monotonic()
-        self._best: tuple[int, FrozenTrial | None] = (0, None)  # of how many that had ended
+        self._ended = Ended()
+        self._best: list[FrozenTrial] = []  # one, or none, of those that have ended
 
     def look(self, tally: "Tally") -> None:
         """Show the study as it is now."""
-        if self._best[0] != len(tally.ended) + tally.confirmed:
-            best = best_trials(tally.trials, self._search.directions)
-            self._best = (len(tally.ended) + tally.confirmed, best[0] if best else None)
+        new, _ = self._ended.look(tally.trials)
+        if new and len(self._search.directions) == 1:
+            # what was confirmed says anew which of all is the best
+            compared = tally.trials if tally.confirmed else [*self._best, *(tally.trials[place] for place in new)]
+            self._best = best_trials(compared, self._search.directions)[:1]
         seconds = time.monotonic() - self._started
-        self._display.show(progress_line(tally, self._best[1], seconds, self._over_before))
+        self._display.show(progress_line(tally, self._best[0] if self._best else None, seconds, self._over_before))
 
     def close(self) -> None:
         """Give the terminal's last line back."""

@@ -129,8 +129,10 @@ class Report(NoReport):
 
     def look(self, trials: "Sequence[FrozenTrial]") -> None:
         """Write the report again if trials have ended since, and not too soon after the last time."""
+        if time.monotonic() < self._due:
+            return
         over = sum(trial.state.is_finished() for trial in trials)
-        if time.monotonic() < self._due or over == self._over:
+        if over == self._over:
             return
         started = time.monotonic()
         self._write(trials, "running")

@@ -1,16 +1,11 @@
 """The stop rules, all of them. Pure: what is known of the study's trials in, the reason to stop out."""
 
-import math
 import time
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from optuna.trial import FrozenTrial, TrialState
-
-from hydra_plugins.hydra_search.trials import MAXIMIZE, REPEATS, Outcome, is_feasible
+from hydra_plugins.hydra_search.trials import REPEATS, Outcome
 
 if TYPE_CHECKING:
-    from ._spec import Search
     from ._tally import Tally
 
 BUDGET, TIMEOUT, TARGET, FAILURES = "n_trials", "timeout", "target", "max_failure_rate"
@@ -32,7 +27,7 @@ def stop_reason(tally: "Tally") -> str | None:
         return BUDGET
     if search.target is not None and tally.is_reached:
         return TARGET
-    if search.max_stagnation_trials is not None and stagnating(tally.over, search) >= search.max_stagnation_trials:
+    if search.max_stagnation_trials is not None and tally.stagnation.count >= search.max_stagnation_trials:
         return STAGNATION
     if tally.is_exhausted:
         return SAMPLER
@@ -57,20 +52,3 @@ def _draws_nothing_new(tally: "Tally") -> bool:
     if len(last) < REPEATS_IN_A_ROW or not all(REPEATS in trial.user_attrs for trial in last):
         return False
     return tally.repeated_here >= REPEATS_IN_A_ROW
-
-
-def stagnating(counted: Iterable[FrozenTrial], search: "Search") -> int:
-    """Return how many trials have ended, finished or pruned, since one has bettered the best enough.
-
-    In the order in which they ended. Only a trial that keeps the constraints betters anything.
-    """
-    sign = 1.0 if search.directions[0] == MAXIMIZE else -1.0
-    best, since = -math.inf, 0
-    ended = [trial for trial in counted if trial.datetime_complete and trial.state is not TrialState.FAIL]
-    for trial in sorted(ended, key=lambda trial: (trial.datetime_complete, trial.number)):
-        since += 1
-        if trial.state is TrialState.COMPLETE and trial.value is not None and is_feasible(trial):
-            if sign * trial.value > best + search.min_improvement:
-                since = 0
-            best = max(best, sign * trial.value)
-    return since

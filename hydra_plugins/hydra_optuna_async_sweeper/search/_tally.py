@@ -1,12 +1,14 @@
 """What queue, stop rules and progress ask of a study's trials: those that have ended are counted once."""
 
+import math
 import re
-from bisect import insort
+from bisect import bisect_right, insort
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.hydra_search.owner import Owner, is_ours, owner_of, sweeper_of
 from hydra_plugins.hydra_search.trials import (
@@ -57,6 +59,7 @@ class Tally:
         self.over_here = 0
         self.reasons: set[str] | None = set()
         self._owned: set[int] = set()
+        self.stagnation = Stagnation(search)
         self._last_of: dict[Owner, FrozenTrial] = {}  # the last trial of each worker of this sweep
         self._ended = Ended()
         self.look(trials)
@@ -106,6 +109,7 @@ class Tally:
         self.is_exhausted = self.is_exhausted or (trial.user_attrs.get(EXHAUSTED) == self.search.sweeper.as_attribute())
         if over([trial], self.search.max_retries):
             insort(self.over, trial, key=_number)
+            self.stagnation.add(trial)
             if is_here:
                 self._add_here(trial, outcome)
 
@@ -131,3 +135,43 @@ def reaches(trial: FrozenTrial, search: "Search") -> bool:
     if search.target is None or trial.value is None or not is_feasible(trial):
         return False
     return trial.value >= search.target if search.directions[0] == MAXIMIZE else trial.value <= search.target
+
+
+class Stagnation:
+    """How many trials have ended, finished or pruned, since one has bettered the best enough.
+
+    In the order in which they ended, whenever they are heard of. Only a trial that keeps the constraints betters
+    anything. Nothing is counted where no stop rule asks.
+    """
+
+    def __init__(self, search: "Search") -> None:
+        self._sign = 1.0 if search.directions[0] == MAXIMIZE else -1.0
+        self._least, self._is_asked_for = search.min_improvement, search.max_stagnation_trials is not None
+        self._ended: list[FrozenTrial] = []
+        self._after: list[tuple[float, int]] = []  # the best value, its sign turned, and the count, after each of them
+
+    @property
+    def count(self) -> int:
+        """How many they are now."""
+        return self._after[-1][1] if self._after else 0
+
+    def add(self, trial: FrozenTrial) -> None:
+        """Count a trial that has ended."""
+        if not self._is_asked_for or trial.datetime_complete is None or trial.state is TrialState.FAIL:
+            return
+        place = bisect_right(self._ended, _moment(trial), key=_moment)
+        self._ended.insert(place, trial)
+        del self._after[place:]
+        for later in self._ended[place:]:
+            self._after.append(self._next(later))
+
+    def _next(self, trial: FrozenTrial) -> tuple[float, int]:
+        best, since = self._after[-1] if self._after else (-math.inf, 0)
+        if trial.state is not TrialState.COMPLETE or trial.value is None or not is_feasible(trial):
+            return best, since + 1
+        value = self._sign * trial.value
+        return max(best, value), 0 if value > best + self._least else since + 1
+
+
+def _moment(trial: FrozenTrial) -> tuple[datetime | None, int]:
+    return trial.datetime_complete, trial.number

@@ -1,5 +1,7 @@
+import io
 import os
 import pty
+import random
 
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -7,7 +9,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from hydra_plugins.hydra_optuna_async_sweeper.search import _progress
 from hydra_plugins.hydra_optuna_async_sweeper.search._spec import Search
 from hydra_plugins.hydra_optuna_async_sweeper.search._tally import Tally
-from hydra_plugins.hydra_search.trials import best_trials
+from hydra_plugins.hydra_search.trials import CONFIRMS, best_trials
 from tests.sweeps import made_up_search
 
 
@@ -45,6 +47,25 @@ def test_time_left_is_reckoned_from_this_sweep_alone() -> None:
     line = progress_line(trials(), search(), seconds=8.0, over_before=2)
     assert line.endswith("about 24 s left")
     assert "left" not in progress_line(trials(), search(), seconds=8.0, over_before=4)
+
+
+def test_best_that_is_shown_is_that_of_all_trials_whatever_has_ended_between_two_looks() -> None:
+    for seed in range(20):
+        chance, shown, of = random.Random(seed), io.StringIO(), search()
+        progress, tally = _progress.Progress(of, 0), Tally(of)
+        progress._display = _progress.PlainProgress(shown)
+        known: list[FrozenTrial] = []
+        for number in range(30):
+            cost = chance.choice([None, None, -1.0, 1.0])
+            confirms = {CONFIRMS: {"trial": chance.randrange(20), "override": "seed=1"}} if number > 20 else {}
+            constraints = {} if cost is None or confirms else {"constraints:cost": cost}
+            known.append(create_trial(value=chance.random(), system_attrs=constraints, user_attrs=confirms))
+            known[-1].number = number
+            if chance.random() < 0.5:
+                progress._display._last = 0.0  # ten seconds have passed
+                progress.look(tally.look(list(known)))
+                best = best_trials(known, of.directions)[0]
+                assert f"best {best.values[0]:.4g}" in shown.getvalue().splitlines()[-1]
 
 
 def test_nothing_finished_yet_is_said_without_best_or_time() -> None:
