@@ -39,3 +39,13 @@ def test_many_workers_are_compared_with_the_ideal_with_mlflow_and_without() -> N
     assert [line.rsplit("|", 4)[0] for line in said[2:]] == [
         f"| 4 of 0.1 s on 2 workers | {mlflow} " for mlflow in ("off", "on")
     ]
+
+
+@pytest.mark.slow
+def test_study_that_grows_is_compared_with_plain_optuna_and_with_its_own_beginning() -> None:
+    said = printed_by("growth.py", "--asked=30", "--trials=20", "--rounds=1")
+    assert [line.split("|")[1].strip() for line in said if line and not line.startswith("|---")] == [
+        *("an ask at 30 trials", "TPE", "multivariate TPE"),
+        *(said[5].split("|")[1].strip(), "random", "random, MLflow", "TPE"),
+    ]
+    assert all(re.fullmatch(r"\| [^|]+ (\| [\d.]+ ){3,5}\|", line) for line in [*said[2:4], *said[7:]])
