@@ -49,17 +49,18 @@ def read_setting(config: DictConfig, key: str) -> Setting | None:
     """
     parent, _, name = key.rpartition(".")
     node = OmegaConf.select(config, parent)
-    raw = OmegaConf.to_container(node, resolve=False) if OmegaConf.is_dict(node) else None
-    if not isinstance(raw, dict) or name not in raw:
+    if not isinstance(node, DictConfig) or name not in node.keys():  # noqa: SIM118  # `in` asks for a value too
         return None
-    points_to = re.fullmatch(r"\$\{([\w.]+)\}", str(raw[name]))
+    is_value = not (OmegaConf.is_interpolation(node, name) or OmegaConf.is_missing(node, name))
+    raw = "" if is_value else cast("dict[str, object]", OmegaConf.to_container(node, resolve=False))[name]
+    points_to = re.fullmatch(r"\$\{([\w.]+)\}", str(raw))
     source = points_to[1] if points_to else key
     try:
         value = OmegaConf.select(config, source, throw_on_missing=True)
         return Setting(f"{source} ({key})" if points_to else key, plain(value))
     except OmegaConfBaseException as error:
         reason = str(error).splitlines()[0]
-        raise bad_input(source, raw[name], f"can't be resolved ({reason})", f"Set {source}.") from error
+        raise bad_input(source, raw, f"can't be resolved ({reason})", f"Set {source}.") from error
 
 
 def check_settings(config: DictConfig) -> None:
