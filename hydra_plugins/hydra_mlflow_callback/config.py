@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from hydra_plugins.hydra_search.errors import BadInput, bad_input
+from hydra_plugins.hydra_search.hydra_line import store
 from hydra_plugins.hydra_search.settings import check_direction, plain, read_setting
 from hydra_plugins.hydra_search.urls import by_variable, from_variables
 
@@ -74,13 +74,7 @@ class MLflowCallbackConf:
 
 # A YAML option hides the entry of its name, and its schema with it: `mlflow_schema` stays reachable for such an option.
 for _name in ("mlflow", "mlflow_schema"):
-    ConfigStore.instance().store(
-        group="hydra/callbacks",
-        name=_name,
-        node={"mlflow": MLflowCallbackConf},
-        provider="hydra_mlflow_callback",
-        replace=True,  # joblib workers import this again over the store they were sent
-    )
+    store("hydra/callbacks", _name, {"mlflow": MLflowCallbackConf}, "hydra_mlflow_callback")
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ the kind.
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from hydra.utils import instantiate
-
+from hydra_plugins.hydra_search.hydra_line import instantiate
 from hydra_plugins.hydra_search.targets import Spec, targets
 
 
@@ -20,11 +19,9 @@ def make(spec: Spec, kinds: tuple[type, ...], whitelist: Sequence[str], argument
     """
     check_targets(spec, kinds, whitelist)
     if arguments is None:
-        made = instantiate(dict(spec), _execution_whitelist_=list(whitelist))
+        made = instantiate(dict(spec), whitelist)
     else:
-        call = cast(
-            "Callable[..., object]", instantiate({**spec, "_partial_": True}, _execution_whitelist_=list(whitelist))
-        )
+        call = cast("Callable[..., object]", instantiate({**spec, "_partial_": True}, whitelist))
         made = call(**arguments)
     if not isinstance(made, kinds[0]):
         raise TypeError(f"{spec['_target_']} makes no {kinds[0].__name__}")
@@ -49,7 +46,7 @@ def check_targets(spec: Spec, kinds: tuple[type, ...], whitelist: Sequence[str])
     for _, part in targets(spec):
         name, is_handed_over = part["_target_"], bool(part.get("_partial_")) and part is not spec
         allowed = [] if is_handed_over else list(whitelist)
-        found = instantiate({"_target_": name, "_partial_": True}, _execution_whitelist_=allowed).func
+        found = instantiate({"_target_": name, "_partial_": True}, allowed).func
         wanted = kinds[:1] if part is spec else kinds
         is_of_kind = name in whitelist or (isinstance(found, type) and issubclass(found, wanted))
         if not is_handed_over and not is_of_kind:

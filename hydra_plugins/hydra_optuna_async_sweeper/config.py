@@ -7,52 +7,25 @@ A YAML option named like an entry here replaces it and drops its schema. So what
 from dataclasses import dataclass, field
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
 from hydra_plugins.hydra_joblib_launcher.config import JobLibLauncherConf
-from hydra_plugins.hydra_optuna_sweeper.config import OptunaSweeperConf, SamplerConfig, TPESamplerConfig
-from omegaconf import II, MISSING, DictConfig, OmegaConf
+from omegaconf import MISSING
 
-from .pruner_config import AUTO, PRUNERS
+from hydra_plugins.hydra_search.hydra_line import register_resolver, store
+
+from .pruner_config import PRUNERS
+from .sampler_config import ASYNC, IS_UPSTREAM_HERE, SAMPLERS
 from .worker._gpu import gpu_count
 
 PROVIDER = "hydra_optuna_async_sweeper"
 
-OmegaConf.register_resolver("gpu_count", gpu_count, replace=True)
-
-
-def pinned(value: object, ours: object = None, *, _root_: DictConfig) -> object:
-    """Return `value`, to which hydra-optuna-sweeper sets an option; `ours` under optuna_async, which decides itself."""
-    sweeper = OmegaConf.select(_root_, "hydra.sweeper._target_")
-    return ours if sweeper == OptunaAsyncSweeperConf._target_ else value
-
-
-OmegaConf.register_resolver("pinned", pinned, replace=True)
+register_resolver("gpu_count", gpu_count)
 
 
 @dataclass
-class TPEConf(TPESamplerConfig):
-    """Optuna's TPE; what is null is decided for the search, by Optuna 5's own defaults."""
-
-    # Draw all parameters together. null: for a single objective
-    multivariate: bool | None = II("pinned:false")  # type: ignore[assignment]  # null as well
-
-    # Let a running trial count as a bad one, so that workers keep apart. null: yes
-    constant_liar: bool | None = II("pinned:false")  # type: ignore[assignment]  # null as well
-
-
-@dataclass
-class AutoSamplerConf(SamplerConfig):
-    """A Gaussian process for a few trials of a few numbers, one objective, and torch installed; TPE otherwise."""
-
-    _target_: str = II(f"pinned:optuna.samplers.TPESampler,{AUTO}")
-    seed: int | None = None
-
-
-@dataclass
-class OptunaAsyncSweeperConf(OptunaSweeperConf):
+class OptunaAsyncSweeperConf:
     """hydra-optuna-sweeper's settings, which mean the same, and what the asynchronous sweeper adds."""
 
-    _target_: str = "hydra_plugins.hydra_optuna_async_sweeper.optuna_async_sweeper.OptunaAsyncSweeper"
+    _target_: str = ASYNC
     defaults: list[Any] = field(default_factory=lambda: [{"sampler": "tpe"}, {"pruner": "none"}])
 
     # Ends trials that are not worth going on with. Needs a single objective, and report(value, step) in the job's loop
@@ -61,6 +34,21 @@ class OptunaAsyncSweeperConf(OptunaSweeperConf):
     # One of hydra/sweeper/sampler, or a class of the application's own, with any settings. `seed` seeds each trial
     # apart, also where the class takes none; a sampler that is not Optuna's own may keep a state: each worker has one
     sampler: Any = MISSING
+
+    # `minimize` or `maximize`; a list of them for several objectives
+    direction: Any = "minimize"
+
+    # Name of the study, of its MLflow run and of its directory
+    study_name: str | None = None
+
+    # A database's URL, or a `_target_` of optuna.storages. null: a journal in the sweep directory
+    storage: Any = None
+
+    # How many workers run trials at the same time
+    n_jobs: int = 2
+
+    # Name of a function(config, trial) that suggests more parameters
+    custom_search_space: str | None = None
 
     # Name, or list of names, of what the job returns, for the report; as many as there are directions. null: "value".
     # A search that has named it for the preflight callback need not name it twice
@@ -131,18 +119,14 @@ class OptunaAsyncSweeperConf(OptunaSweeperConf):
     params: Any = None
 
 
-def _store(group: str, name: str, node: object) -> None:
-    # replace: joblib's workers import this module again, over the store that they were sent
-    ConfigStore.instance().store(group=group, name=name, node=node, provider=PROVIDER, replace=True)
-
-
 for _name in ("optuna_async", "optuna_async_schema"):
-    _store("hydra/sweeper", _name, OptunaAsyncSweeperConf)
-_store("hydra/sweeper", "optuna_schema", OptunaSweeperConf)
-# Since 4.0 Optuna's TPE is the multi-objective one too; upstream's entry only raises.
-_store("hydra/sweeper/sampler", "auto", AutoSamplerConf)
-for _name in ("tpe", "motpe"):
-    _store("hydra/sweeper/sampler", _name, TPEConf)
-_store("hydra/launcher", "joblib_schema", JobLibLauncherConf)
+    store("hydra/sweeper", _name, OptunaAsyncSweeperConf, PROVIDER)
+if IS_UPSTREAM_HERE:
+    from hydra_plugins.hydra_optuna_sweeper.config import OptunaSweeperConf
+
+    store("hydra/sweeper", "optuna_schema", OptunaSweeperConf, PROVIDER)
+store("hydra/launcher", "joblib_schema", JobLibLauncherConf, PROVIDER)
+for _name, _sampler in SAMPLERS.items():
+    store("hydra/sweeper/sampler", _name, _sampler, PROVIDER)
 for _name, _pruner in PRUNERS.items():
-    _store("hydra/sweeper/pruner", _name, _pruner)
+    store("hydra/sweeper/pruner", _name, _pruner, PROVIDER)

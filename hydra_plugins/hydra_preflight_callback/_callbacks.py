@@ -6,11 +6,11 @@ The check is a resolver, since a value of the first callback is all that is look
 import warnings
 
 from hydra.errors import HydraException
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from hydra_plugins.hydra_search.errors import one_line
+from hydra_plugins.hydra_search.hydra_line import instantiate
 from hydra_plugins.hydra_search.settings import plain
 from hydra_plugins.hydra_search.targets import targets
 

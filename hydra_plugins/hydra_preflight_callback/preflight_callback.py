@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
@@ -19,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.hydra_search.claims import Claim, release_if_unused
 from hydra_plugins.hydra_search.errors import BadInput, InvalidObjective
+from hydra_plugins.hydra_search.hydra_line import register_resolver, store
 from hydra_plugins.hydra_search.jobs import check_job, refuse_search
 from hydra_plugins.hydra_search.results import objective_values
 from hydra_plugins.hydra_search.settings import check_directory, n_objectives
@@ -57,17 +57,11 @@ def _check_callbacks(_root_: DictConfig) -> None:
     check_callbacks(_root_.hydra.callbacks)
 
 
-OmegaConf.register_resolver("checked_callbacks", _check_callbacks, replace=True)
+register_resolver("checked_callbacks", _check_callbacks)
 
 # A YAML option hides the entry of its name, and its schema with it; `preflight_schema` stays reachable for that option.
 for _name in ("preflight", "preflight_schema"):
-    ConfigStore.instance().store(
-        group="hydra/callbacks",
-        name=_name,
-        node={"preflight": PreflightCallbackConf},
-        provider="hydra_preflight_callback",
-        replace=True,  # joblib's workers import this again over the store that they were sent
-    )
+    store("hydra/callbacks", _name, {"preflight": PreflightCallbackConf}, "hydra_preflight_callback")
 
 
 class PreflightCallback(Callback):

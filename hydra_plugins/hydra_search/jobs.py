@@ -14,11 +14,11 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, InstantiationException
 from hydra.plugins.sweeper import Sweeper
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from .errors import BadInput, bad_input, one_line, suggestion
+from .hydra_line import instantiate
 from .settings import plugin_class
 from .waiting import said_if_slow
 

@@ -2,8 +2,7 @@
 
 import re
 
-from omegaconf import OmegaConf
-
+from .hydra_line import register_resolver
 from .trials import MAXIMIZE, MINIMIZE
 
 # By the last word of a name: `val_loss`, `test/accuracy`, `roc_auc_score`.
@@ -54,4 +53,4 @@ def direction_of(metric: object) -> str | list[str]:
     return [known_direction(str(name)) or MAXIMIZE for name in metric]
 
 
-OmegaConf.register_resolver("direction_of", direction_of, replace=True)
+register_resolver("direction_of", direction_of)

@@ -5,8 +5,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from hydra.utils import execution_whitelist, instantiate
 from omegaconf import OmegaConf
+
+from .hydra_line import instantiate
 
 Spec = Mapping[str, object]  # a `_target_` with its arguments
 
@@ -53,9 +54,8 @@ def make(group: str, node: Any, whitelist: Sequence[str], class_of: Callable[...
             names |= {str(name), f"{found.__module__}.{found.__qualname__}"}
         elif not is_listed(name, whitelist):
             raise ValueError(f"{key}: not whitelisted, or not there, got {name}. {remedy}")
-    allowed = execution_whitelist([*whitelist, *names], reset=True)
     try:
-        return instantiate(content, _convert_="all", _execution_whitelist_=allowed)
+        return instantiate(content, [*whitelist, *names], only=True, _convert_="all")
     except TypeError as error:  # an argument that it does not have, or lacks
         raise ValueError(f"{group}: {error}") from error
 

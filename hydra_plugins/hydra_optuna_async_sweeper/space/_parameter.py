@@ -1,12 +1,12 @@
 """What one parameter may be: an Optuna distribution, and how its values stand in an override."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil, ulp
 
-from hydra.core.override_parser.types import ChoiceSweep, FloatRange, IntervalSweep
+from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, RangeSweep
 from hydra.errors import HydraException
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import Trial
@@ -89,8 +89,12 @@ def grammar_domain(key: str, text: object) -> Domain:
         return Domain(text, _interval_distribution(sweep))
     if isinstance(sweep, ChoiceSweep):
         return categorical(key, text, sweep.list)
-    distribution = None if sweep.shuffle or sweep.transformers else _range_distribution(sweep.range())
-    return Domain(text, distribution) if distribution else categorical(key, text, sweep)
+    transformers = getattr(sweep, "transformers", ())  # Hydra 1.3 has none
+    numbers = _range_of(sweep)
+    distribution = None if sweep.shuffle or transformers else _range_distribution(numbers)
+    if distribution:
+        return Domain(text, distribution)
+    return categorical(key, text, sweep if transformers else map(_plain, numbers))
 
 
 def categorical(key: str, entry: object, elements: Iterable[object]) -> Domain:
@@ -125,7 +129,41 @@ def _interval_distribution(sweep: IntervalSweep) -> Numbers:
     return FloatDistribution(float(low or 0), float(high or 0), log=log)
 
 
-def _range_distribution(numbers: range | FloatRange) -> Numbers | None:
+@dataclass(frozen=True)
+class Decimals:
+    """Decimals at one distance; very many take no more room than few."""
+
+    start: Decimal
+    step: Decimal
+    count: int
+
+    @property
+    def last(self) -> Decimal:
+        """The one before the stop."""
+        return self.start + (self.count - 1) * self.step
+
+    def __iter__(self) -> Iterator[Decimal]:
+        return (self.start + place * self.step for place in range(self.count))
+
+
+def _range_of(sweep: RangeSweep) -> range | Decimals:
+    """Return the numbers of a range, decimals if one of its ends or its step is no whole number; the stop is left out.
+
+    Hydra 1.3 counts with binary fractions, and 0.1 three times is more than 0.3 then.
+    """
+    start, stop, step = (sweep.start or 0, sweep.stop or 0, sweep.step)
+    if all(isinstance(number, int) for number in (start, stop, step)):
+        return range(int(start), int(stop), int(step))
+    least, end, width = (Decimal(str(number)) for number in (start, stop, step))
+    count = ceil((Fraction(end) - Fraction(least)) / Fraction(width))
+    return Decimals(least, width, count)
+
+
+def _plain(number: int | Decimal) -> int | float:
+    return number if isinstance(number, int) else float(number)
+
+
+def _range_distribution(numbers: range | Decimals) -> Numbers | None:
     """Return the numbers from low to high, both included as in Optuna, while Hydra's range leaves its stop out.
 
     None where floats can't hold these decimals, or can't tell a number from the next.
@@ -133,9 +171,7 @@ def _range_distribution(numbers: range | FloatRange) -> Numbers | None:
     if isinstance(numbers, range):
         low, high = sorted((numbers[0], numbers[-1]))
         return IntDistribution(low, high, step=abs(numbers.step))
-    start, stop, step = (Decimal(number) for number in (numbers.start, numbers.stop, numbers.step))
-    count = ceil((Fraction(stop) - Fraction(start)) / Fraction(step))
-    decimals = (*sorted((start, start + (count - 1) * step)), abs(step))
+    decimals = (*sorted((numbers.start, numbers.last)), abs(numbers.step))
     least, most, width = map(float, decimals)
     exact = all(Decimal(str(float(number))) == number for number in decimals)
     if not exact or (least != most and width < max(ulp(least), ulp(most))):

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.utils import JobReturn, JobRuntime, JobStatus, configure_log, env_override
+from hydra.core.utils import JobReturn, JobRuntime, JobStatus, env_override
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from hydra_plugins.hydra_search.hydra_line import set_up_logging
 from hydra_plugins.hydra_search.yaml_text import yaml_text
 
 from .._upstream import flush_loggers, hidden_hydra, keep_traceback
@@ -65,7 +66,7 @@ def run_job(
         output_dir.mkdir(parents=True, exist_ok=True)
         hydra = hidden.hydra
         with _working_directory(output_dir if hydra.job.chdir else here):
-            configure_log(hydra.job_logging, hydra.verbose, execution_whitelist=hydra_context.execution_whitelist)
+            set_up_logging(hydra.job_logging, hydra.verbose, hydra_context)
             if hydra.output_subdir is not None:
                 _save_configs(job, hidden)
             returned = JobReturn(

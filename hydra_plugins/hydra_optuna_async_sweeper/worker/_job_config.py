@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, cast
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+from hydra_plugins.hydra_search.hydra_line import context_like
 
 from .._upstream import apply_values, pickled
 
 if TYPE_CHECKING:
     from hydra.core.config_loader import ConfigLoader
+    from hydra.types import HydraContext
 
 NO_LOGGING = {"version": 1, "root": None, "disable_existing_loggers": False}
 
@@ -128,8 +130,8 @@ class ItemLoader:
         return item
 
 
-def item_context(context: HydraContext) -> HydraContext:
+def item_context(context: "HydraContext") -> "HydraContext":
     """Return the context for a launcher of workers: no callback sees them."""
     loader = cast("ConfigLoader", ItemLoader())  # the only method that launchers call
     no_callbacks = type(context.callbacks)()
-    return HydraContext(loader, no_callbacks, execution_whitelist=context.execution_whitelist)
+    return context_like(context, config_loader=loader, callbacks=no_callbacks)

@@ -15,7 +15,6 @@ from zlib import crc32
 import numpy as np
 import optuna
 from hydra.errors import HydraException
-from hydra.utils import instantiate
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, MedianPruner, NopPruner
@@ -26,6 +25,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
 from hydra_plugins.hydra_search.errors import bad_input, one_line
+from hydra_plugins.hydra_search.hydra_line import instantiate
 from hydra_plugins.hydra_search.trials import FIXED, RETRY_OF
 
 from .._targets import check_targets, make
@@ -171,7 +171,7 @@ def _is_sampler(spec: Plain) -> bool:
 
 
 def _class_of(spec: Plain) -> Callable[..., BaseSampler]:
-    maker = instantiate({**spec, "_partial_": True}, _execution_whitelist_=SAMPLERS)
+    maker = instantiate({**spec, "_partial_": True}, SAMPLERS)
     return cast("Callable[..., BaseSampler]", maker)
 
 

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra.core.utils import configure_log
-
 from hydra_plugins.hydra_search.errors import CantStart
+from hydra_plugins.hydra_search.hydra_line import set_up_logging
 from hydra_plugins.hydra_search.jobs import ChecksWorker, EndsWorker
 from hydra_plugins.hydra_search.signals import Terminated, terminable_worker
 from hydra_plugins.hydra_search.urls import is_dead_loopback, missing_variable
@@ -101,7 +100,7 @@ class Worker:
     def restore_log(self) -> None:
         """Log as Hydra does between jobs, not into the file of the last one."""
         hydra = self.config.hydra
-        configure_log(hydra.hydra_logging, hydra.verbose, execution_whitelist=self.hydra_context.execution_whitelist)
+        set_up_logging(hydra.hydra_logging, hydra.verbose, self.hydra_context)
 
 
 def enter_folder(folder: str) -> None:

@@ -11,7 +11,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
-from hydra_plugins.hydra_optuna_async_sweeper.config import AUTO
+from hydra_plugins.hydra_optuna_async_sweeper.pruner_config import AUTO
 from hydra_plugins.hydra_optuna_async_sweeper.optuna_async_sweeper import OptunaAsyncSweeper
 from hydra_plugins.hydra_optuna_async_sweeper.search._spec import prepare_search
 from hydra_plugins.hydra_optuna_async_sweeper.space._tree import parse_space

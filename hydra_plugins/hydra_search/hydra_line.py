@@ -1,0 +1,64 @@
+"""What differs between the lines of Hydra that this works with: 1.4 has a whitelist of what YAML may call, 1.3 none.
+
+https://hydra.cc/docs/advanced/execution_whitelist/
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
+from typing import Any
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from hydra.core.utils import configure_log
+from hydra.types import HydraContext
+from omegaconf import OmegaConf
+
+HAS_WHITELIST = "execution_whitelist" in signature(hydra.main).parameters
+
+
+def instantiate(
+    spec: Any, whitelist: Sequence[str] | None = None, *, only: bool = False, **settings: Any
+) -> Any:  # Any: as in Hydra's own
+    """Call the `_target_` of `spec`. Where Hydra has no whitelist, whoever asks has looked at what is to be called.
+
+    Args:
+        spec: a `_target_` with its arguments.
+        whitelist: what may be called, beside what the application allows; None leaves it to the application.
+        only: not beside it.
+        settings: more of Hydra's, as `_partial_`.
+    """
+    if HAS_WHITELIST and whitelist is not None:
+        settings["_execution_whitelist_"] = _only(whitelist) if only else list(whitelist)
+    return hydra.utils.instantiate(spec, **settings)
+
+
+def _only(whitelist: Sequence[str]) -> Any:  # Any: a class of Hydra 1.4
+    from hydra.utils import execution_whitelist
+
+    return execution_whitelist(list(whitelist), reset=True)
+
+
+def context_like(context: HydraContext, **parts: Any) -> HydraContext:
+    """Return a context with other parts, and the same whitelist."""
+    return HydraContext(**parts, **_whitelist(context))
+
+
+def set_up_logging(settings: Any, verbose: Any, context: HydraContext) -> None:  # Any: nodes of a configuration
+    """Configure Python's logging as Hydra does for `context`."""
+    configure_log(settings, verbose, **_whitelist(context))
+
+
+def _whitelist(context: HydraContext) -> Mapping[str, Any]:
+    return {"execution_whitelist": context.execution_whitelist} if HAS_WHITELIST else {}
+
+
+def register_resolver(name: str, resolver: Callable[..., object]) -> None:
+    """Let `${name:...}` call a function, instead of another one of this name."""
+    register: Any = getattr(OmegaConf, "register_resolver" if HAS_WHITELIST else "register_new_resolver")
+    register(name, resolver, replace=True)
+
+
+def store(group: str, name: str, node: object, provider: str) -> None:
+    """Register an option, again where a worker imports a module over the store that it was sent."""
+    again: dict[str, Any] = {"replace": True} if HAS_WHITELIST else {}
+    ConfigStore.instance().store(group=group, name=name, node=node, provider=provider, **again)
