@@ -11,8 +11,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
-from hydra_plugins.hydra_optuna_async_sweeper.pruner_config import AUTO
 from hydra_plugins.hydra_optuna_async_sweeper.optuna_async_sweeper import OptunaAsyncSweeper
+from hydra_plugins.hydra_optuna_async_sweeper.pruner_config import AUTO
 from hydra_plugins.hydra_optuna_async_sweeper.search._spec import prepare_search
 from hydra_plugins.hydra_optuna_async_sweeper.space._tree import parse_space
 from hydra_plugins.hydra_optuna_async_sweeper.worker._choice import GP, TPE, settle
