@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
@@ -125,3 +126,17 @@ def test_text_columns_of_many_values_cost_few_columns_and_rare_values_share_one(
 def test_yaml_files_stay_short() -> None:
     assert YAML_FILES
     assert not [path.name for path in YAML_FILES if len(path.read_text().splitlines()) > 40]
+
+
+# What other packages bring beside.
+NOT_FOR_THE_COMMAND_LINE = {"motpe", "ray_aws", "submitit_local", "submitit_slurm"}
+
+
+def test_help_says_how_to_search_and_names_every_choice_of_hydras_groups(run_app: RunApp) -> None:
+    said = run_app("train.py", "--help").stdout
+    assert "python train.py --multirun" in said and "hydra-search reference" in said
+    loader = GlobalHydra.instance().config_loader()
+    for group in ("sweeper", "sweeper/sampler", "sweeper/pruner", "launcher", "callbacks"):
+        (line,) = [line for line in said.splitlines() if line.startswith(f"hydra/{group}: ")]
+        there = {name for name in loader.get_group_options(f"hydra/{group}") if not name.endswith("_schema")}
+        assert set(line.partition(": ")[2].split(", ")) == there - NOT_FOR_THE_COMMAND_LINE

@@ -15,7 +15,7 @@ FILES = sorted(PLUGINS.rglob("*.py"))
 MODULES = [path for path in FILES if path.read_text().count("\n") > 3]  # a docstring or an alias is no room
 
 # 58 and 7,746 are what the rebuilt house began with; raised for what a search must refuse, tell and survive since.
-MOST_MODULES, MOST_LINES_OF_ALL = 124, 16_600
+MOST_MODULES, MOST_LINES_OF_ALL = 128, 16_900
 MOST_LINES, MOST_LINES_OF_A_FUNCTION, MOST_NESTING, MOST_PRIVATE_NAMES = 250, 60, 3, 25
 LIGHT = sys.stdlib_module_names | {"hydra", "omegaconf", "hydra_plugins"}
 HEAVY = {"mlflow", "optuna", "sklearn", "pandas", "plotly", "numpy", "psutil", "filelock", "sqlalchemy", "matplotlib"}
@@ -139,7 +139,9 @@ def test_packages_import_one_another_one_way() -> None:
     assert not [arrow for arrow in arrows if arrow[0] in ("hydra_search", "hydra_trial")], "these import nobody"
     tracker, sweeper = "hydra_mlflow_callback", "hydra_optuna_async_sweeper"
     assert not {(tracker, sweeper), (sweeper, tracker)} & arrows, "they meet in files and in the study"
-    assert not [arrow for arrow in arrows if arrow[1] == sweeper], "no plugin needs the sweeper"
+    command = "hydra_search_command"
+    assert not [arrow for arrow in arrows if arrow[1] == sweeper and arrow[0] != command], "no plugin needs the sweeper"
+    assert not [arrow for arrow in arrows if arrow[1] == command], "it asks the others, and nobody asks it"
     assert not [arrow for arrow in arrows if arrow[0] == "hydra_search_report" and arrow[1] != "hydra_search"]
 
 

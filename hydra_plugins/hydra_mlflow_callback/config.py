@@ -22,53 +22,68 @@ class MLflowCallbackConf:
     _target_: str = "hydra_plugins.hydra_mlflow_callback.mlflow_callback.MLflowCallback"
 
     # false records nothing and does not import mlflow
+    # e.g. false
     enabled: bool = True
 
     # Where the runs go: sqlite:///FILE (relative to where the command was started), http(s)://HOST:PORT, postgresql://...
+    # e.g. http://tracking.example:5000
     tracking_uri: str = "${oc.env:MLFLOW_TRACKING_URI,sqlite:///mlflow.db}"
 
     # Made if it is not there yet
+    # e.g. digits
     experiment_name: str = "${oc.env:MLFLOW_EXPERIMENT_NAME,${hydra.job.name}}"
 
     # Name of the parent run of a search
+    # e.g. ${hydra.sweeper.study_name}
     run_name: str = "${hydra.job.name}-${now:%Y-%m-%d_%H-%M-%S}"
 
     # Name of the run of a single job, which is no search. null: as `run_name`
+    # e.g. once
     single_run_name: str | None = "${hydra.job.name}-single-${now:%Y-%m-%d_%H-%M-%S}"
 
     # What the job returns: a name, or a list of names for several objectives. null: "value"
+    # e.g. [accuracy, fit_seconds]
     metric: Any = None
 
     # maximize or minimize, or a list of them: decides which run is the best. null: no run is
+    # e.g. [maximize, minimize]
     direction: Any = None
 
     # Config keys (with all below them) that are no parameters of the job
+    # e.g. [logging, paths]
     exclude_params: list[str] = field(default_factory=list)
 
     # Config keys that are secret, as patterns (`api.*`), with all below them: recorded as ***. Keys with the name of a
     # secret (token, password, api_key, ...) and what comes by ${oc.env:...} are secret anyway; `!api.url` is recorded
+    # e.g. ['api.*', '!api.url']
     redact: list[str] = field(default_factory=list)
 
     # Also upload what stands in the output directory of each job and of the search
+    # e.g. false
     log_artifacts: bool = True
 
     # Log a fitted scikit-learn estimator that a job leaves in model.joblib as an MLflow model, with the rows in
     # input_example.parquet (features only) as its example and for its signature
+    # e.g. false
     log_model: bool = True
 
     # Log a model that skops, which runs no code, can't keep as a pickle, which may run any when somebody loads it.
     # false: it stays a file of the run
+    # e.g. true
     allow_pickle: bool = False
 
     # Name in the model registry under which a single run's model becomes the next version, with a link to the trial
     # that the run repeats. null: not registered
+    # e.g. digits
     register_model: str | None = None
 
     # Jobs do not wait for MLflow. Seconds that the end of a search may take to deliver what it has not taken meanwhile;
     # then the command is said that delivers the rest
+    # e.g. 60
     delivery_timeout: float = 600.0
 
     # Tags of the parent and of every nested run
+    # e.g. +hydra.callbacks.mlflow.tags.team=vision
     tags: dict[str, str] = field(default_factory=dict)
 
 

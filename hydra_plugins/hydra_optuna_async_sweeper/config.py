@@ -29,93 +29,121 @@ class OptunaAsyncSweeperConf:
     defaults: list[Any] = field(default_factory=lambda: [{"sampler": "tpe"}, {"pruner": "none"}])
 
     # Ends trials that are not worth going on with. Needs a single objective, and report(value, step) in the job's loop
+    # e.g. {_target_: optuna.pruners.MedianPruner}
     pruner: Any = MISSING
 
     # One of hydra/sweeper/sampler, or a class of the application's own, with any settings. `seed` seeds each trial
     # apart, also where the class takes none; a sampler that is not Optuna's own may keep a state: each worker has one
+    # e.g. {_target_: optuna.samplers.TPESampler, seed: 42}
     sampler: Any = MISSING
 
     # `minimize` or `maximize`; a list of them for several objectives
+    # e.g. [maximize, minimize]
     direction: Any = "minimize"
 
     # Name of the study, of its MLflow run and of its directory
+    # e.g. first_try
     study_name: str | None = None
 
     # A database's URL, or a `_target_` of optuna.storages. null: a journal in the sweep directory
+    # e.g. sqlite:///study.db
     storage: Any = None
 
     # How many workers run trials at the same time
+    # e.g. 4
     n_jobs: int = 2
 
     # Name of a function(config, trial) that suggests more parameters
+    # e.g. my_package.spaces.more
     custom_search_space: str | None = None
 
     # Name, or list of names, of what the job returns, for the report; as many as there are directions. null: "value".
     # A search that has named it for the preflight callback need not name it twice
+    # e.g. [accuracy, fit_seconds]
     metric: Any = "${oc.select:hydra.callbacks.preflight.metric,null}"
 
     # The study's total number of trials: the same study_name again runs what is missing
+    # e.g. 200
     n_trials: int = 20
 
     # Seconds after which no trial starts
+    # e.g. 3600
     timeout: float | None = None
 
     # Seconds that a job may take. Then an exception interrupts it, and 10 s later its process is ended, if that is not
     # the sweep's own; the trial has failed, and is not retried
+    # e.g. 600
     trial_timeout: float | None = None
 
     # Stop when a trial reaches this value
+    # e.g. 0.99
     target: float | None = None
 
     # Stop when so many trials in a row, finished or pruned, have not bettered the best value by `min_improvement`.
     # Needs a single objective; null: go on
+    # e.g. 30
     max_stagnation_trials: int | None = None
+
+    # By how much a trial must better the best one to count for max_stagnation_trials
+    # e.g. 0.001
     min_improvement: float = 0.0
 
     # What a trial must keep to be the best: a name to "<= number" or ">= number", {fit_seconds: "<= 2"}. The numbers
     # are those of the job's metrics.json, or what it sets by hydra_trial.set_user_attr. Samplers that know constraints
     # (tpe, gp, nsgaii) look for trials that keep them; without such a number a trial fails
+    # e.g. {fit_seconds: '<= 2'}
     constraints: Any = None
 
     # When the search is done, run its `top` best trials again, each under all these values of a key, and let the best
     # mean win: {top: 5, key: seed, values: [1, 2, 3, 4, 5]}. These runs count neither for n_trials nor for timeout, and
     # no sampler sees them. Needs a single objective
+    # e.g. {top: 5, key: seed, values: [1, 2, 3, 4, 5]}
     confirm: Any = None
 
     # Share of n_trials that may fail before the search stops. 0: stop at the first failure
+    # e.g. 0.2
     max_failure_rate: float = 0.0
 
     # Stop when the first so many trials of a sweep have all failed for one reason. null: go on
+    # e.g. null
     max_initial_failures: int | None = 5
 
     # How often a trial whose worker was lost is run again
+    # e.g. 0
     max_retries: int = 3
 
     # Trials to run first, by config key: [{model.C: 1.0}, ...]; what one leaves open is drawn
+    # e.g. [{model.C: 1.0}, {model.C: 10.0}]
     enqueue: list[Any] | None = None
 
     # Also try the configuration's own values first
+    # e.g. true
     enqueue_defaults: bool = False
 
     # GPUs, one for each worker: `auto` for those that the worker sees, or a list of them as in CUDA_VISIBLE_DEVICES.
     # null: every worker sees them all. `n_jobs=${gpu_count:}` starts as many workers as there are GPUs
+    # e.g. [0, 1]
     devices: Any = None
 
     # When the study was begun with another configuration, but for what is searched and the settings of the search:
     # `refuse` to mix trials that don't compare, or `warn` and go on
+    # e.g. warn
     on_mismatch: str = "refuse"
 
     # What to do with a draw that repeats the parameters of a trial that has ended or runs: `resample` draws again a few
     # times, then does as `reuse`, which gives the trial the known end without running the job, and doesn't count it for
     # n_trials; `run` runs it again: the choice for an objective that is not deterministic. Enqueued, retried and grid
     # trials always run. The search ends when it draws nothing new, 30 times in a row
+    # e.g. run
     duplicates: str = "resample"
 
     # Write report.html, trials.csv, summary.md and best.txt into the sweep directory
+    # e.g. false
     report: bool = True
 
     # Entries of the search space: Hydra's sweep grammar, {type, low, high, step, log, choices}, or
     # {choices: {option: entries}}
+    # e.g. {x: 'interval(0, 1)', n: 'range(1, 9)', kind: 'choice(a, b)'}
     params: Any = None
 
 

@@ -39,12 +39,15 @@ class PreflightCallbackConf:
     # the application's own check of a job's config, called before the first job:
     # {_target_: app.check, _partial_: true}, a function of the config (without hydra's node) that refuses it by
     # ValueError or OSError; called in single runs too
+    # e.g. {_target_: my_package.check, _partial_: true}
     check: Any = None
 
     # name, or list of names, of what the job returns; as many as there are directions
+    # e.g. accuracy
     metric: Any = None
 
     # seconds after which the search should stop; refused where the sweeper has no such setting
+    # e.g. 3600
     timeout: Any = None
 
     # checks every callback before Hydra makes the others; leave it
