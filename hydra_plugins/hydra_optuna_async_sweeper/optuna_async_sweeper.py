@@ -41,14 +41,14 @@ class OptunaAsyncSweeper(Sweeper):
     @classmethod
     def check_search(cls, config: "DictConfig", loader: "ConfigLoader", check: "Check | None") -> None:
         """Refuse what can't be run, see ChecksSearch. What is checked here need not be checked by `sweep` again."""
-        from .search._processes import check_backend, prepare
+        from .search._processes import check_joblib, prepare
 
         if cls._checked and cls._checked[0] is config and check is None:
             prepare(config.hydra.launcher, cls._checked[1].n_jobs)  # somebody may have found out what workers need
             return
         check_settings(config)
         check_types(config)
-        check_backend(config.hydra.launcher)
+        check_joblib(config.hydra.launcher)
         prepare(config.hydra.launcher, config.hydra.sweeper.n_jobs)
         with said_if_slow("Importing Optuna"):
             from .search._directories import take_sweep_dir

@@ -67,6 +67,7 @@ CASES: list[tuple[str, list[str], str]] = [
     (TRAIN, [BARE, "study_name=${study_name}"], "hydra.callbacks.mlflow"),
     (TRAIN, [SWEEP, "mlflow.enabled=maybe"], "hydra.callbacks.mlflow.enabled"),
     (SMALL, [SWEEP, ASYNC, "n_trials=1e3"], "n_trials"),
+    (TRAIN, [BARE, SWEEP, "hydra.launcher.timeout=60"], "hydra.launcher.timeout: would end a worker"),
     (TRAIN, [BARE, SWEEP, "hydra.launcher.backend=threading"], "hydra.launcher.backend: must be one of loky, multi"),
     (SMALL, [SWEEP, ASYNC, "n_trials=[]"], "n_trials"),
     (SMALL, [SWEEP, ASYNC, "n_trials=true"], "n_trials"),

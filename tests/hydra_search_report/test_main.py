@@ -81,3 +81,12 @@ def test_report_on_a_full_disk_fails_in_words(tmp_path: Path, capsys: pytest.Cap
         main([str(tmp_path)])
     assert ended.value.code == 1
     assert capsys.readouterr().err.startswith("the report can't be written: [Errno 21]")
+
+
+def test_help_says_what_it_makes_and_from_what(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert left.value.code == 0
+    assert "python -m hydra_plugins.hydra_search_report" in said and "the sweep directory" in said
+    assert "report.html, trials.csv, summary.md and best.txt" in said and "--storage" in said

@@ -102,12 +102,21 @@ class Processes:
             time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
-def check_backend(launcher: "DictConfig") -> None:
-    """Refuse, by BadInput, a backend that joblib's launcher does not take. With ours the two that it does are one."""
+def check_joblib(launcher: "DictConfig") -> None:
+    """Refuse, by BadInput, settings of joblib's launcher that it does not take, or that mean nothing for workers.
+
+    With ours the two backends that it takes are one.
+    """
     kind, backend = plugin_class(Launcher, str(launcher.get("_target_"))), launcher.get("backend")
-    if kind and issubclass(kind, JoblibLauncher) and backend not in (None, *BACKENDS):
+    if not kind or not issubclass(kind, JoblibLauncher):
+        return
+    if backend not in (None, *BACKENDS):
         rule, remedy = f"must be one of {', '.join(BACKENDS)}", "For threads set hydra.launcher.prefer=threads."
         raise bad_input("hydra.launcher.backend", backend, rule, remedy)
+    if launcher.get("timeout") is not None:
+        rule = "would end a worker, which runs one trial after the other, and not a job"
+        remedy = "Set hydra.sweeper.trial_timeout for a job, hydra.sweeper.timeout for the search."
+        raise bad_input("hydra.launcher.timeout", launcher.timeout, rule, remedy)
 
 
 _prepared: list[ForkServer] = []  # at most one, which no sweep has taken yet

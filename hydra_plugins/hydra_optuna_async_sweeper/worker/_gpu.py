@@ -3,8 +3,8 @@
 import logging
 import os
 import re
-import socket
 from collections.abc import Sequence
+from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,12 +62,16 @@ def take_device(devices: Sequence[str], folder: Path) -> str | None:
     """
     from filelock import FileLock, Timeout
 
+    from hydra_plugins.hydra_search.owner import machine
+
+    # Names of hosts repeat, and so do those of devices in two containers of one.
+    here = sha256(machine().encode()).hexdigest()[:12]
     names = list(devices) or visible_devices()
     if not names or _held:
         return os.environ.get(VARIABLE)
     for place in count():
         for name in names:
-            lock = FileLock(folder / f".device-{socket.gethostname()}-{name.replace('/', '_')}.{place}.lock")
+            lock = FileLock(folder / f".device-{here}-{name.replace('/', '_')}.{place}.lock")
             try:
                 lock.acquire(blocking=False)
             except Timeout:

@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from hydra_plugins.hydra_optuna_async_sweeper import config
 from hydra_plugins.hydra_optuna_async_sweeper.worker import _gpu
 from hydra_plugins.hydra_optuna_async_sweeper.worker._gpu import gpu_count, take_device, visible_devices
+from hydra_plugins.hydra_search import owner
 
 
 @pytest.mark.parametrize(
@@ -50,3 +51,17 @@ def test_workers_share_the_devices_evenly_and_a_dead_worker_frees_its_own(tmp_pa
     finally:
         for one in first:
             one.shutdown()
+
+
+def test_device_of_another_machine_with_the_same_name_is_not_taken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7,9")
+    taken = []
+    for machine in ("one boot", "another boot"):
+        monkeypatch.setattr(owner, "machine", lambda name=machine: name)
+        monkeypatch.setattr(_gpu, "_held", held := [])
+        taken.append((take_device(["7", "9"], tmp_path), held))
+    assert [name for name, _ in taken] == ["7", "7"]
+    for _, locks in taken:
+        locks[0].release()
