@@ -8,6 +8,9 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import NoReturn
 
+_handled: list[int] = []  # the signals that have a handler of ours now
+_of_thread = threading.local()
+
 Handler = Callable[[int, FrameType | None], object]
 
 
@@ -55,9 +58,38 @@ def terminable_worker() -> Iterator[None]:
 
 def _handle(number: int, handler: Handler, restored: ExitStack) -> None:
     before = signal.signal(number, handler)
+    if number not in _handled:
+        _handled.append(number)
+        restored.callback(_handled.remove, number)
     # None: a handler that was not set from Python can't be set again
     restored.callback(signal.signal, number, signal.SIG_DFL if before is None else before)
 
 
 def _leave(number: int, _: FrameType | None) -> NoReturn:
     raise Terminated(number)
+
+
+# What a job forks, as a pool of `multiprocessing`, is not to do what the worker does. A signal that came to it before
+# Python has begun there would be forgotten, and `Pool.terminate` wait for ever; so they are blocked until then.
+
+
+def _block() -> None:
+    if _handled:
+        _of_thread.mask = signal.pthread_sigmask(signal.SIG_BLOCK, _handled)
+
+
+def _unblock() -> None:
+    mask = _of_thread.__dict__.pop("mask", None)
+    if mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _leave_to_parent() -> None:
+    for number in _handled:  # a cluster sends the other one to all processes; whose child this is will end it
+        signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.SIG_IGN)
+    _handled.clear()
+    _unblock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_block, after_in_parent=_unblock, after_in_child=_leave_to_parent)

@@ -3,12 +3,14 @@
 import os
 import re
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.conftest import RunApp, StartApp, environment
+from tests.conftest import APPS, ROOT, RunApp, StartApp, environment
 from tests.recorded import Recorded
 from tests.studies import finished, running, states, trials_of
 from tests.tracked import PLAIN, SEARCH, joblib, n_trials, wait_for_jobs
@@ -165,3 +167,30 @@ def test_searches_that_nobody_has_named_do_not_share_a_study_though_they_start_a
     first = min(names)
     assert names == {first, f"{first}-2"} == {path.name for path in (tmp_path / "searches").iterdir()}
     assert {run.info.run_name for run in Recorded(tmp_path).parents} == names
+
+
+POOLS = ("--multirun", "hydra/sweeper=optuna_async", "hydra.sweeper.study_name=search", "hydra.sweep.dir=search")
+
+
+@pytest.mark.parametrize("loader", [False, pytest.param(True, marks=slow)])
+def test_job_gives_work_to_processes_of_its_own_on_what_its_main_module_defines(
+    run_app: RunApp, tmp_path: Path, loader: bool
+) -> None:
+    if loader:
+        pytest.importorskip("torch")
+    own = (*joblib(2), n_trials(2), "method=fork,spawn", "hydra/sweeper/sampler=grid", f"loader={loader}")
+    done = run_app("pools.py", *POOLS, *own)
+    assert done.returncode == 0, done.stdout + done.stderr
+    trials = trials_of(tmp_path / "search")
+    assert [trial.value for trial in trials] == [100.0 if loader else 200.0] * 2
+    assert {trial.params["method"] for trial in trials} == {"fork", "spawn"}
+
+
+@slow
+def test_processes_of_a_job_find_a_main_module_that_was_started_by_its_name(tmp_path: Path) -> None:
+    own = ("hydra/launcher=joblib", "hydra.sweeper.n_jobs=2", "method=fork,spawn", "hydra/sweeper/sampler=grid")
+    command = [sys.executable, "-W", "ignore", "-m", "pools", *POOLS, *own]
+    env = environment({"PYTHONPATH": f"{APPS}:{ROOT}"})
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [trial.value for trial in trials_of(tmp_path / "search")] == [200.0] * 2

@@ -18,6 +18,7 @@ from hydra_plugins.hydra_search.urls import is_dead_loopback, missing_variable
 from .._upstream import pickled_resolvers, register_resolvers
 from ..search._queue import TrialQueue
 from ._gpu import take_device
+from ._main_module import MainModule
 from ._trial import TrialRunner, is_apart
 
 if TYPE_CHECKING:
@@ -42,12 +43,13 @@ class Worker:
     task_function: "TaskFunction"
 
     def __getstate__(self) -> dict[str, Any]:  # Any: pickle's own type
-        """Travel with the resolvers of the application, which its configuration needs."""
-        return self.__dict__ | {"resolvers": pickled_resolvers()}
+        """Travel with the resolvers of the application, which its configuration needs, and with its `__main__`."""
+        return self.__dict__ | {"resolvers": pickled_resolvers(), "main": MainModule.here()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:  # Any: as above
-        """Register them."""
+        """Register and install them."""
         register_resolvers(state.pop("resolvers"))
+        state.pop("main").install()
         self.__dict__.update(state)
 
     def __call__(self, _: "DictConfig") -> int:
