@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hydra_plugins.hydra_joblib_launcher.config import JobLibLauncherConf
-from omegaconf import MISSING
+from omegaconf import MISSING, DictConfig, OmegaConf
 
+from hydra_plugins.hydra_search.errors import BadInput, bad_input
 from hydra_plugins.hydra_search.hydra_line import register_resolver, store
 
 from .pruner_config import PRUNERS
@@ -19,6 +20,29 @@ from .worker._gpu import gpu_count
 PROVIDER = "hydra_optuna_async_sweeper"
 
 register_resolver("gpu_count", gpu_count)
+
+
+UPSTREAM = "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
+
+
+def metric_of_search(*, _root_: DictConfig) -> object:
+    """Return the metric that the preflight callback was told. Hydra asks for it as it makes the sweeper.
+
+    Raises:
+        SystemExit: that is upstream's, by a `_target_` line which a project had before, and it would end with a
+            traceback about settings that it does not know.
+    """
+    try:
+        if OmegaConf.select(_root_, "hydra.sweeper._target_") == UPSTREAM:
+            rule = "names hydra-optuna-sweeper's class, and hydra/sweeper=optuna_async has brought its settings"
+            remedy = "Delete the line hydra.sweeper._target_, or choose hydra/sweeper=optuna."
+            raise bad_input("hydra.sweeper._target_", UPSTREAM, rule, remedy)
+    except BadInput as error:  # OmegaConf would wrap it
+        raise SystemExit(str(error)) from None
+    return OmegaConf.select(_root_, "hydra.callbacks.preflight.metric")
+
+
+register_resolver("metric_of_search", metric_of_search)
 
 
 @dataclass
@@ -60,7 +84,7 @@ class OptunaAsyncSweeperConf:
     # Name, or list of names, of what the job returns, for the report; as many as there are directions. null: "value".
     # A search that has named it for the preflight callback need not name it twice
     # e.g. [accuracy, fit_seconds]
-    metric: Any = "${oc.select:hydra.callbacks.preflight.metric,null}"
+    metric: Any = "${metric_of_search:}"
 
     # The study's total number of trials: the same study_name again runs what is missing
     # e.g. 200
@@ -100,7 +124,8 @@ class OptunaAsyncSweeperConf:
     # e.g. {top: 5, key: seed, values: [1, 2, 3, 4, 5]}
     confirm: Any = None
 
-    # Share of n_trials that may fail before the search stops. 0: stop at the first failure
+    # Share of n_trials that may fail before the search stops. 0: stop at the first failure. A trial that returns nan or
+    # infinity has failed, but does not count here: it is its parameters that are no good
     # e.g. 0.2
     max_failure_rate: float = 0.0
 
@@ -142,7 +167,7 @@ class OptunaAsyncSweeperConf:
     report: bool = True
 
     # Entries of the search space: Hydra's sweep grammar, {type, low, high, step, log, choices}, or
-    # {choices: {option: entries}}
+    # {choices: {option: entries}}. A constant is what every trial has for its key
     # e.g. {x: 'interval(0, 1)', n: 'range(1, 9)', kind: 'choice(a, b)'}
     params: Any = None
 

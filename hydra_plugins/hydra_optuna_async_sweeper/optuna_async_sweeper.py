@@ -36,7 +36,7 @@ class OptunaAsyncSweeper(Sweeper):
             OptunaAsyncSweeperConf.__dataclass_fields__
         )  # a key of the application's own beside them is its own affair
         values: dict[str, Any] = {key: plain(value) for key, value in settings.items() if key in known}
-        self.settings = OptunaAsyncSweeperConf(**values)
+        self.settings = OptunaAsyncSweeperConf(**({"metric": None} | values))  # its default is for Hydra to resolve
 
     @classmethod
     def check_search(cls, config: "DictConfig", loader: "ConfigLoader", check: "Check | None") -> None:

@@ -19,6 +19,7 @@ from hydra_plugins.hydra_search.grammar import (
     EXAMPLES,
     Entry,
     checked,
+    constant_text,
     interval_text,
     is_constant,
     parse_entry,
@@ -105,7 +106,7 @@ def read_space(config: DictConfig, loader: ConfigLoader) -> FlatSpace:
     params: Mapping[str, object] = setting.value if isinstance(setting.value, Mapping) else {}
     left = _left_of(params, given)
     optimizes = "direction" in config.hydra.sweeper
-    constants = {} if optimizes else {key: value for key, value in left.items() if is_constant(key, value)}
+    constants = {key: value for key, value in left.items() if is_constant(key, value)}
     entries = {key: entry_of(key, value) for key, value in left.items() if key not in constants}
     for key, override in given.items():
         if override.is_sweep_override():
@@ -115,7 +116,7 @@ def read_space(config: DictConfig, loader: ConfigLoader) -> FlatSpace:
     if optimizes and not entries and config.hydra.sweeper.get("custom_search_space") is None:
         raise nothing_to_vary(setting)
     fixed = [str(override.input_line) for override in given.values() if not override.is_sweep_override()]
-    fixed += [f"{key}={value}" for key, value in constants.items()]
+    fixed += [f"{key}={constant_text(value)}" for key, value in constants.items()]
     removed = tuple(key for key in params if key in given.keys() - entries)
     return FlatSpace(tuple(entries.values()), tuple(fixed), removed)
 

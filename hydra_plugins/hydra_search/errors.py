@@ -21,6 +21,10 @@ class InvalidObjective(SearchError, ValueError):
     """A job returned something that can't be compared with other trials."""
 
 
+class NotFinite(InvalidObjective):
+    """What the job returned is nan or infinite: its parameters are to blame, as a rate at which a model diverges."""
+
+
 class TrialLost(SearchError):
     """The study has closed a trial while its job went on: what the job returns counts for nothing."""
 

@@ -3,6 +3,7 @@
 The grammar: https://hydra.cc/docs/advanced/override_grammar/extended/
 """
 
+import logging
 import math
 import re
 from collections.abc import Mapping
@@ -22,6 +23,8 @@ from hydra.core.override_parser.types import (
 from hydra.errors import HydraException
 
 from .errors import BadInput, bad_input, suggestion
+
+log = logging.getLogger(__name__)
 
 KNOWN_TAGS = ("log",)
 EXAMPLES = "range(1, 6), int(interval(1, 5)), interval(0.1, 1.0) or choice(a, b)"
@@ -86,6 +89,11 @@ def is_constant(key: str, value: object) -> bool:
         return False
 
 
+def constant_text(value: object) -> str:
+    """Write a constant of the space as an override: a string as it stands, in the grammar."""
+    return value if isinstance(value, str) else override_text(value)
+
+
 def checked(entry: Entry) -> Entry:
     """Return the entry if its bounds and tags make sense. Raises BadInput, see `parse_entry`."""
     value = entry.override.value()
@@ -116,11 +124,11 @@ def require_choices(entry: Entry) -> ChoiceSweep | RangeSweep | IntervalSweep:
     return value
 
 
-def interval_text(low: float, high: float, whole: bool, log: bool) -> str:
+def interval_text(low: float, high: float, whole: bool, is_log: bool) -> str:
     """Write an interval in the grammar."""
     text = f"interval({low:g}, {high:g})"
     text = f"int({text})" if whole else text
-    return f"tag(log, {text})" if log else text
+    return f"tag(log, {text})" if is_log else text
 
 
 def _constant(key: str, value: object) -> BadInput:
@@ -143,7 +151,9 @@ def _check_tags(entry: Entry, value: Sweep) -> None:
         raise bad_input(entry.key, entry.text, f"unknown tag {tag}", suggestion(tag, KNOWN_TAGS))
     if value.tags and not isinstance(value, IntervalSweep):
         remedy = "Write tag(log, interval(low, high)) or tag(log, int(interval(low, high)))."
-        raise bad_input(entry.key, entry.text, "only an interval can be tagged log", remedy)
+        _say_once(
+            f"{entry.key}: the tag changes nothing, only an interval can be logarithmic, got {entry.text}. {remedy}"
+        )
 
 
 def _check_range(entry: Entry, value: RangeSweep) -> None:
@@ -161,12 +171,13 @@ def _check_range(entry: Entry, value: RangeSweep) -> None:
 def _check_interval(entry: Entry, value: IntervalSweep) -> None:
     low, high = float(value.start or 0), float(value.end or 0)
     _require_finite(entry, low, high)
-    log, whole = "log" in value.tags, isinstance(value.start, int)
+    is_log, whole = "log" in value.tags, isinstance(value.start, int)
     if low > high:
-        remedy = f"Write {interval_text(high, low, whole, log)}."
+        remedy = f"Write {interval_text(high, low, whole, is_log)}."
         raise bad_input(entry.key, entry.text, "low must not be above high", remedy)
-    if log and low <= 0:
-        remedy = f"Write {interval_text(1 if whole else min(1e-4, high / 10), high, whole, log)}, or leave the tag out."
+    if is_log and low <= 0:
+        low = 1 if whole else min(1e-4, high / 10)
+        remedy = f"Write {interval_text(low, high, whole, True)}, or leave the tag out."
         raise bad_input(entry.key, entry.text, "a log interval needs a low above 0", remedy)
 
 
@@ -220,6 +231,11 @@ def _reads_back(text: str) -> bool:
         return override_value(text) == text and override_value(f"[{text}]") == [text]
     except HydraException:
         return False
+
+
+@cache
+def _say_once(line: str) -> None:
+    log.warning(line)
 
 
 @cache

@@ -13,7 +13,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from .errors import InvalidObjective
+from .errors import InvalidObjective, NotFinite
 from .files import LOST, OF_JOB, RESULT, write_aside
 from .owner import Owner
 
@@ -66,7 +66,7 @@ def _finite(value: object, returned: object) -> float:
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise InvalidObjective(f"the job must return a finite number, got {returned!r}")
+        raise NotFinite(f"the job must return a finite number, got {returned!r}")
     return number
 
 

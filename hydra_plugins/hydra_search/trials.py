@@ -19,6 +19,7 @@ BEAT = (
 QUEUED = "queued"  # true where a sweep made the trial, for its workers to take
 LOST = "lost"  # why it ended without a result
 ERROR = "error"  # why its job failed
+UNDEFINED = "undefined"  # true where that is a result that is nan or infinite
 RETRY_OF, RETRIES = "retry_of", "retries"  # the lost trial that it repeats, and how many repetitions that makes
 REPEATS = "repeats"  # the trial with the same parameters whose end it was given, without a job
 # What it confirms: {"trial": 12, "override": "seed=3"}. Such a trial is no part of the search itself
@@ -30,7 +31,7 @@ OF_QUEUE = frozenset((QUEUED, RETRY_OF, RETRIES, CONFIRMS))  # what a trial has 
 WARNING = "warning"  # what a job says of its own result: a text, which the report's advice repeats
 
 # What a job may not write about its trial.
-RESERVED = frozenset((WORKER, BEAT, LOST, ERROR, EXHAUSTED, JOB_DIR, REPEATS)) | OF_QUEUE
+RESERVED = frozenset((WORKER, BEAT, LOST, ERROR, UNDEFINED, EXHAUSTED, JOB_DIR, REPEATS)) | OF_QUEUE
 
 # The system attribute in which study.enqueue_trial keeps a trial's parameters.
 FIXED = "fixed_params"

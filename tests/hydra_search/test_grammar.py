@@ -50,8 +50,6 @@ def test_options_of_a_group() -> None:
         ("range(nan, 3)", "finite", "highest value"),
         ("tag(log, interval(0, 1))", "low above 0", "Write tag(log, interval(0.0001, 1))"),
         ("tag(log, int(interval(0, 9)))", "low above 0", "Write tag(log, int(interval(1, 9)))"),
-        ("tag(log, range(1, 10))", "only an interval can be tagged log", "tag(log, int(interval(low, high)))"),
-        ("tag(log, choice(1, 10))", "only an interval can be tagged log", "tag(log, interval(low, high))"),
         ("tag(lgo, interval(1e-4, 1e-1))", "unknown tag lgo", "Did you mean log?"),
         ("tag(log, warm, interval(1, 2))", "unknown tag warm", "Known: log."),
         ("rnage(1, 3)", "unknown function rnage", "Did you mean range?"),
@@ -131,3 +129,9 @@ def test_glob_is_not_for_optuna() -> None:
 def test_an_override_text_reads_back_as_its_value(value: object) -> None:
     assert same(override_value(override_text(value)), value)
     assert same(override_value(override_text([value])), [value])
+
+
+@pytest.mark.parametrize("text", ["range(1, 10)", "choice(1, 10)"])
+def test_log_tag_of_what_is_no_interval_is_said_to_change_nothing(text: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert parse_entry("x", f"tag(log, {text})").options() == parse_entry("x", text).options()
+    assert f"the tag changes nothing, only an interval can be logarithmic, got tag(log, {text})." in caplog.text

@@ -1,7 +1,7 @@
 """What is searched: every setting read and checked before anything is made, as plain values for all processes."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ from hydra_plugins.hydra_search.settings import (
     read_params,
 )
 
-from ..space._overrides import with_overrides
+from ..space._overrides import with_overrides, without_constants
 from ..space._tree import Space, parse_space
 from ..storage._resolve import resolve_storage
 from ..storage._storage import StudyStorage
@@ -158,10 +158,11 @@ def _n_trials_of(n_trials: int, size_of_grid: int | None) -> int:
     return n_trials
 
 
-def _space_of(params: Setting, given: Iterable[Override]) -> tuple[Space, list[str]]:
-    entries = params.value if isinstance(params.value, Mapping) else {}
-    left, fixed = with_overrides({str(key): value for key, value in entries.items()}, given)
-    return parse_space(left), fixed
+def _space_of(params: Setting, given: Collection[Override]) -> tuple[Space, list[str]]:
+    written = params.value if isinstance(params.value, Mapping) else {}
+    entries, constants = without_constants({str(key): value for key, value in written.items()}, given)
+    left, fixed = with_overrides(entries, given)
+    return parse_space(left), [*constants, *fixed]
 
 
 def _check_branches(

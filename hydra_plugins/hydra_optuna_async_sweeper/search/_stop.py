@@ -3,7 +3,7 @@
 import time
 from typing import TYPE_CHECKING
 
-from hydra_plugins.hydra_search.trials import REPEATS, Outcome
+from hydra_plugins.hydra_search.trials import REPEATS
 
 if TYPE_CHECKING:
     from ._tally import Tally
@@ -19,7 +19,7 @@ REPEATS_IN_A_ROW = 30
 def stop_reason(tally: "Tally") -> str | None:
     """Return the name of the setting that ends the search now; None while it goes on."""
     search = tally.search
-    if tally.count[Outcome.FAILED] > search.max_failure_rate * search.n_trials:
+    if tally.faults > search.max_failure_rate * search.n_trials:
         return FAILURES
     if search.max_initial_failures is not None and _fail_alike(tally, search.max_initial_failures):
         return ALIKE

@@ -18,7 +18,7 @@ from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.secret_sources import recorded_yaml, secrets_of
 from hydra_plugins.hydra_search.secrets import say_masked
 from hydra_plugins.hydra_search.signals import terminable
-from hydra_plugins.hydra_search.trials import ERROR, Outcome, directory_of, outcome_of, over, reason_of, searched
+from hydra_plugins.hydra_search.trials import ERROR, directory_of, over, reason_of
 from hydra_plugins.hydra_search.waiting import said_if_slow
 
 from ..worker._job_config import item_context
@@ -34,7 +34,7 @@ from ._queue import TrialQueue
 from ._results import report_of, resume_command, write_results
 from ._resume import go_on, open_study
 from ._stop import ALIKE, DUPLICATES, FAILURES, REPEATS_IN_A_ROW, stop_reason
-from ._tally import Tally
+from ._tally import Tally, failures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -232,7 +232,7 @@ class Sweep:
 
     def _fail_for_failures(self, limit_name: str) -> NoReturn:
         trials, limit = self.queue.trials(TrialState.FAIL), self.search.max_retries
-        failed = [trial for trial in searched(trials) if outcome_of(trial, limit) is Outcome.FAILED]
+        failed = failures(trials, limit, undefined=limit_name == ALIKE)
         last = failed[-1]
         reason = reason_of(last) if ERROR in last.user_attrs else f"{reason_of(last)}, and retried {limit} times"
         if limit_name == ALIKE:

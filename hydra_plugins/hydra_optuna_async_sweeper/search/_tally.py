@@ -16,6 +16,7 @@ from hydra_plugins.hydra_search.trials import (
     MAXIMIZE,
     REPEATS,
     RETRY_OF,
+    UNDEFINED,
     Outcome,
     finished,
     is_confirmation,
@@ -50,6 +51,7 @@ class Tally:
         self.ended: list[FrozenTrial] = []
         self.over: list[FrozenTrial] = []
         self.count: Counter[Outcome] = Counter()
+        self.faults = 0  # failed trials but for those whose result is nan or infinite
         self.confirmed = 0  # confirming trials that have ended
         self.lost: list[FrozenTrial] = []  # and are to be run again, if that is not done yet
         self.retried: set[int] = set()
@@ -102,6 +104,7 @@ class Tally:
         insort(self.ended, trial, key=_number)
         outcome = outcome_of(trial, self.search.max_retries)
         self.count[outcome] += 1
+        self.faults += outcome is Outcome.FAILED and UNDEFINED not in trial.user_attrs
         if outcome is Outcome.LOST:
             self.lost.append(trial)
         self.repeated_here += is_here and REPEATS in trial.user_attrs
@@ -119,6 +122,13 @@ class Tally:
             self.reasons = None
         elif self.reasons is not None:
             self.reasons.add(OF_ONE_TRIAL.sub("#", reason_of(trial)))
+
+
+def failures(trials: Iterable[FrozenTrial], max_retries: int, *, undefined: bool) -> list[FrozenTrial]:
+    """Return the trials that have failed; those whose result is nan or infinite only where `undefined` says so."""
+    failed = [trial for trial in trials if not is_confirmation(trial)]
+    failed = [trial for trial in failed if outcome_of(trial, max_retries) is Outcome.FAILED]
+    return [trial for trial in failed if undefined or UNDEFINED not in trial.user_attrs]
 
 
 def _number(trial: FrozenTrial) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from hydra.core.override_parser.types import Override
 
 from hydra_plugins.hydra_search.errors import bad_input, shown, suggestion
-from hydra_plugins.hydra_search.grammar import refuse_sign
+from hydra_plugins.hydra_search.grammar import constant_text, is_constant, refuse_sign
 
 from ._parameter import grammar_domain
 from ._tree import Constant
@@ -44,6 +44,19 @@ def with_overrides(entries: Mapping[str, object], overrides: Iterable[Override])
         if not places or not all(_is_below(key, owners) for owners in places):
             fixed.append(str(override.input_line))
     return space, fixed
+
+
+def without_constants(entries: Mapping[str, object], overrides: Iterable[Override]) -> tuple[Entries, list[str]]:
+    """Return the entries that vary, and the others as overrides that every job takes, as hydra-optuna-sweeper has it.
+
+    What the command line says of the same key goes before.
+    """
+    constants = {key: value for key, value in entries.items() if is_constant(key, value)}
+    if constants:
+        log.info(f"Constants of the search space, the same in every trial: {', '.join(constants)}")
+    given = {override.get_key_element().lstrip("+") for override in overrides}
+    left = {key: value for key, value in entries.items() if key not in constants}
+    return left, [f"{key}={constant_text(value)}" for key, value in constants.items() if key.lstrip("+") not in given]
 
 
 def _swept(level: Entries, _: Owners, key: str, override: Override) -> Entries:

@@ -16,6 +16,7 @@ from hydra_plugins.hydra_search.trials import (
     EXHAUSTED,
     REPEATS,
     RESERVED,
+    UNDEFINED,
     best_first,
     constraints_of,
     finished,
@@ -171,8 +172,15 @@ class StudyOfTrial(Study):
             self.storage.set_trial_intermediate_value(self.trial_id, step, reported)
         return self.close(known.state, known.values)
 
-    def fail(self, reason: str) -> None:
-        """Close the trial as failed, with its reason. Raises UpdateFinishedTrialError, as `close` does."""
+    def fail(self, reason: str, *, undefined: bool = False) -> None:
+        """Close the trial as failed, with its reason. Raises UpdateFinishedTrialError, as `close` does.
+
+        Args:
+            reason: in a line.
+            undefined: its result is nan or infinite, which is no fault of the code.
+        """
+        if undefined:
+            self.storage.set_trial_user_attr(self.trial_id, UNDEFINED, True)
         self._note(reason)
         self.close(TrialState.FAIL)
 

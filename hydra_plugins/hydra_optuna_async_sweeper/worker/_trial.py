@@ -18,7 +18,7 @@ from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins import hydra_trial
-from hydra_plugins.hydra_search.errors import BadInput, DatabaseGone, InvalidObjective, TrialLost, one_line
+from hydra_plugins.hydra_search.errors import BadInput, DatabaseGone, InvalidObjective, NotFinite, TrialLost, one_line
 from hydra_plugins.hydra_search.grammar import override_text
 from hydra_plugins.hydra_search.owner import SECONDS_BETWEEN_BEATS, Owner, every
 from hydra_plugins.hydra_search.results import Attempt, forget_result, note_violation
@@ -127,7 +127,7 @@ class TrialRunner:
         if isinstance(result, (TrialPruned, hydra_trial.TrialPruned)):
             return "was pruned" if study.close(TrialState.PRUNED) is TrialState.PRUNED else ""
         named = "" if isinstance(result, (InvalidObjective, JobLeft, JobTimedOut)) else f"{type(result).__name__}: "
-        study.fail(f"{named}{result}")
+        study.fail(f"{named}{result}", undefined=isinstance(result, NotFinite))
         return ""
 
     def _note_violation(self, claimed: FrozenTrial) -> None:

@@ -1,0 +1,49 @@
+"""Configurations that a project had before: what hydra-optuna-sweeper takes means the same here, or is named."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import RunApp
+from tests.studies import states, trials_of
+from tests.tracked import PLAIN, SEARCH, n_trials
+
+UPSTREAM = "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
+
+
+@pytest.mark.parametrize("search", [PLAIN, SEARCH])
+def test_class_of_the_other_sweeper_that_is_left_in_the_settings_is_named_with_the_remedy(
+    run_app: RunApp, tmp_path: Path, search: tuple[str, ...]
+) -> None:
+    done = run_app("tracked.py", *search, f"hydra.sweeper._target_={UPSTREAM}")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "hydra.sweeper._target_: names hydra-optuna-sweeper's class" in done.stderr
+    assert "Delete the line hydra.sweeper._target_" in done.stderr
+    assert not list(tmp_path.rglob("optuna_journal.log"))
+
+
+def test_constant_of_the_space_is_that_of_every_trial_unless_the_command_line_says_else(
+    run_app: RunApp, tmp_path: Path
+) -> None:
+    constants = {"slope": 2.0, "branch": "b", "long_text": "from_the_space"}
+    space = [f"+hydra.sweeper.params.{key}={value}" for key, value in constants.items()]
+    seen = "keep={slope: '${slope}', branch: '${branch}', text: '${long_text}'}"
+    done = run_app("tracked.py", *PLAIN, n_trials(2), *space, seen, "long_text=from_the_command")
+    assert done.returncode == 0, done.stderr
+    trials = trials_of(tmp_path / "multirun/search")
+    assert [set(trial.params) for trial in trials] == [{"x"}] * 2
+    expected = {"slope": 2.0, "branch": "b", "text": "from_the_command"}
+    assert [trial.user_attrs["kept"] for trial in trials] == [expected] * 2
+    assert [trial.value for trial in trials] == [2 * trial.params["x"] for trial in trials]
+
+
+@pytest.mark.parametrize("bad", ["nan", "inf"])
+def test_result_that_is_no_finite_number_fails_its_trial_and_ends_no_search_that_stops_at_the_first_failure(
+    run_app: RunApp, tmp_path: Path, bad: str
+) -> None:
+    strict = ("hydra.sweeper.max_failure_rate=0.0", "hydra.sweeper.on_mismatch=warn")
+    done = run_app("tracked.py", *PLAIN, n_trials(4), *strict, "bad_job=1", f"bad='{bad}'")
+    assert done.returncode == 0, done.stderr
+    assert states(trials_of(tmp_path / "multirun/search")) == {0: "COMPLETE", 1: "FAIL", 2: "COMPLETE", 3: "COMPLETE"}
+    more = run_app("tracked.py", *PLAIN, n_trials(8), *strict, "bad_job=5", "bad=raise")
+    assert more.returncode == 1 and "1 trials failed, more than max_failure_rate=0.0" in more.stderr
