@@ -1,5 +1,6 @@
 """The run of a job on MLflow's stack of active runs, which is made when somebody asks for it."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mlflow.entities import Run, RunData, RunInfo, RunInputs, RunOutputs
+
+EXPERIMENT = ("MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME")  # of which MLflow refuses two that don't fit
 
 
 class PendingRun(ActiveRun):
@@ -39,6 +42,20 @@ class PendingRun(ActiveRun):
     @property
     def outputs(self) -> "RunOutputs | None":
         return self._made().outputs
+
+
+@contextmanager
+def in_experiment(experiment_id: str) -> Iterator[None]:
+    """Let the runs that a job opens by itself be of this experiment, those of its child processes too."""
+    before = {name: os.environ.pop(name, None) for name in EXPERIMENT}
+    os.environ[EXPERIMENT[0]] = experiment_id
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from ._model import log_model
 from ._payload import MAX_TAG_LENGTH, clean_tags, clean_text, shorten
 from ._reach import REQUESTS_AT_A_TIME, RunGone, is_database, is_gone, is_refused, is_there, made_once
 from ._record import JOB_KEY, JobRecord
-from ._upload import files_below, secrets_left_in, send_without
+from ._upload import files_below, is_wanted, secrets_left_in, send_without
 from ._values import log_values
 from .config import Settings
 
@@ -185,7 +185,7 @@ def upload(parcel: Parcel, record: JobRecord, directory: Path, without: Sequence
         name = clean_text(str(path.relative_to(directory)))
         if obstacle:
             parcel.left_out.append(f"{name} ({obstacle})")
-        elif not name.startswith(OF_JOB):
+        elif not name.startswith(OF_JOB) and is_wanted(name, parcel.settings.artifacts):
             travelling.append((path, name))
     upload_files(parcel, record.artifact_uri, directory, travelling)
 

@@ -78,8 +78,9 @@ class JobRun:
     def _activate(self) -> None:
         from mlflow.environment_variables import MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING
 
-        from ._active_run import PendingRun, system_metrics
+        from ._active_run import PendingRun, in_experiment, system_metrics
 
+        self._subscriptions.enter_context(in_experiment(self.settings.experiment_id))
         self._left_open = self._subscriptions.enter_context(active_run(PendingRun(self.run)))
         if MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING.get():  # type: ignore[no-untyped-call]
             try:

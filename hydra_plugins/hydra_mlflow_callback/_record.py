@@ -62,7 +62,7 @@ def load_search(directory: Path) -> SearchRecord:
     content = json.loads((directory / SEARCH_RECORD).read_text(encoding="utf-8"))
     options = content.pop("settings")
     options["tracking_uri"] = _with_password(options["tracking_uri"])
-    for key in ("metrics", "directions", "exclude_params", "redact"):
+    for key in ("metrics", "directions", "exclude_params", "redact", "artifacts"):
         options[key] = tuple(options.get(key, ()))
     content["fixed_keys"] = tuple(content["fixed_keys"])
     content["sweep"] = Owner.of_attribute(content.get("sweep"))

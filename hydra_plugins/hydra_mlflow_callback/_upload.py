@@ -2,6 +2,7 @@
 
 import stat
 from collections.abc import Callable, Iterator, Sequence
+from fnmatch import fnmatchcase as fnmatch
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -65,6 +66,13 @@ def _obstacle(path: Path, root: Path) -> str:
 
 def _reason(error: Exception) -> str:
     return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
+def is_wanted(name: str, patterns: Sequence[str]) -> bool:
+    """Tell whether a file travels, by its path below the folder; `*` in a pattern also stands for what has a slash."""
+    kept = [pattern for pattern in patterns if not pattern.startswith("!")]
+    left_out = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
+    return (not kept or any(fnmatch(name, one) for one in kept)) and not any(fnmatch(name, one) for one in left_out)
 
 
 def secrets_left_in(directory: Path, redact: tuple[str, ...]) -> Secrets:

@@ -1,5 +1,6 @@
 """The options of the MLflow callback, `override hydra/callbacks: mlflow`, and what is checked of them before a job."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -8,7 +9,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from hydra_plugins.hydra_search.errors import BadInput, bad_input
-from hydra_plugins.hydra_search.hydra_line import store
+from hydra_plugins.hydra_search.hydra_line import register_resolver, store
 from hydra_plugins.hydra_search.settings import check_direction, plain, read_setting
 from hydra_plugins.hydra_search.urls import by_variable, from_variables
 
@@ -62,6 +63,11 @@ class MLflowCallbackConf:
     # e.g. false
     log_artifacts: bool = True
 
+    # Which of these files, as patterns of their paths: a file must fit one, and none that begins with `!`; only such
+    # leave out what fits. Empty: all. Checkpoints, for one, may be large, and are on the disk already
+    # e.g. ['!*.ckpt', '!checkpoints/*']
+    artifacts: list[str] = field(default_factory=list)
+
     # Log a fitted scikit-learn estimator that a job leaves in model.joblib as an MLflow model, with the rows in
     # input_example.parquet (features only) as its example and for its signature
     # e.g. false
@@ -104,6 +110,7 @@ class Settings:
     exclude_params: tuple[str, ...] = ()
     redact: tuple[str, ...] = ()
     log_artifacts: bool = True
+    artifacts: tuple[str, ...] = ()
     log_model: bool = True
     allow_pickle: bool = False
     register_model: str | None = None
@@ -120,7 +127,7 @@ class Settings:
         known = {key: plain(value) for key, value in options.items()}
         metrics = _as_tuple(known.pop("metric", None)) or ("value",)
         directions = _as_tuple(known.pop("direction", None))
-        for listed in ("exclude_params", "redact"):
+        for listed in ("exclude_params", "redact", "artifacts"):
             known[listed] = _as_tuple(known.get(listed))
         return cls(metrics=metrics, directions=directions, **known)  # type: ignore[arg-type]  # checked by the schema
 
@@ -181,6 +188,23 @@ def _check_register_model(settings: Settings, enabled: bool, is_search: bool) ->
     if is_search:
         remedy = f"Search without it, and then run the best job again, by itself, with {source}={name}."
         raise refused("registers one model, and a search makes many", remedy)
+
+
+def run_id_of_job() -> str | None:
+    """Return the id of the run that this job writes into, which is made now if need be; null where there is none.
+
+    `${mlflow_run_id:}`, for loggers that want to be told, as Lightning's MLFlowLogger. It is not in the environment: a
+    run would have to be made before each job, and `mlflow.start_run()` would go on with that run, and end it.
+    """
+    if "mlflow" not in sys.modules:
+        return None
+    import mlflow
+
+    run = mlflow.active_run()
+    return str(run.info.run_id) if run else None
+
+
+register_resolver("mlflow_run_id", run_id_of_job)
 
 
 def _as_tuple(value: object) -> tuple[str, ...]:
