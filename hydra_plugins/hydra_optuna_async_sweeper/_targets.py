@@ -4,10 +4,11 @@ Hydra adds the application's whitelist to every other one, so that the user's ow
 the kind.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from hydra_plugins.hydra_search.hydra_line import instantiate
+from hydra_plugins.hydra_search.hydra_line import HAS_WHITELIST, instantiate
 from hydra_plugins.hydra_search.targets import Spec, targets
 
 
@@ -28,11 +29,16 @@ def make(spec: Spec, kinds: tuple[type, ...], whitelist: Sequence[str], argument
     return made
 
 
+def is_pythons_own(name: object, found: object) -> bool:
+    """Tell whether something is of the standard library, by its name or by where it was made."""
+    return any(str(of).partition(".")[0] in sys.stdlib_module_names for of in (name, getattr(found, "__module__", "")))
+
+
 def check_targets(spec: Spec, kinds: tuple[type, ...], whitelist: Sequence[str]) -> None:
     """Let every `_target_` in `spec` be a class of `kinds`, or a function that `whitelist` names in full.
 
     Nothing is called. Below the first one may be a function of the application's own whitelist with `_partial_: true`,
-    which is handed over as it is.
+    which is handed over as it is. Hydra 1.3 has no whitelist: there it may be any but Python's own, `os.system` say.
 
     Args:
         spec: plain values, without interpolations.
@@ -49,5 +55,7 @@ def check_targets(spec: Spec, kinds: tuple[type, ...], whitelist: Sequence[str])
         found = instantiate({"_target_": name, "_partial_": True}, allowed).func
         wanted = kinds[:1] if part is spec else kinds
         is_of_kind = name in whitelist or (isinstance(found, type) and issubclass(found, wanted))
+        if is_handed_over and not HAS_WHITELIST and is_pythons_own(name, found):
+            raise TypeError(f"{name} is a function of Python itself, which is not handed over")
         if not is_handed_over and not is_of_kind:
             raise TypeError(f"{name} is no {' or '.join(kind.__name__ for kind in wanted)}")

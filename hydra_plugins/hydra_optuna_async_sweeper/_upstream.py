@@ -11,7 +11,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, cast
 
 import cloudpickle
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal import config_loader_impl
 from hydra.core import utils
 from omegaconf import DictConfig, flag_override
 from omegaconf.basecontainer import BaseContainer
@@ -109,7 +109,18 @@ def register_resolvers(pickled: "Mapping[str, bytes]") -> None:
 
 def apply_values(overrides: "Sequence[Override]", config: DictConfig) -> None:
     """Apply `key=value` overrides to a composed configuration, exactly as composing with them would."""
-    ConfigLoaderImpl._apply_overrides_to_config(list(overrides), config)
+    config_loader_impl.ConfigLoaderImpl._apply_overrides_to_config(list(overrides), config)
+
+
+def name_overrides(hydra: DictConfig, overrides: "Sequence[Override]") -> None:
+    """Write a job's `override_dirname`, as Hydra 1.3 does when it composes; 1.4 works it out when it is asked."""
+    name = getattr(config_loader_impl, "get_overrides_dirname", None)
+    if name:
+        settings = hydra.job.config.override_dirname
+        hydra.job.override_dirname = name(
+            overrides=list(overrides), exclude_keys=settings.exclude_keys, item_sep=settings.item_sep,
+            kv_sep=settings.kv_sep,
+        )  # fmt: skip
 
 
 def returned(job: "JobReturn") -> object:

@@ -3,17 +3,49 @@
 https://hydra.cc/docs/advanced/execution_whitelist/
 """
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib.machinery import SOURCE_SUFFIXES, FileFinder, SourceFileLoader
 from inspect import signature
+from types import ModuleType
 from typing import Any
 
 import hydra
+from hydra import version
 from hydra.core.config_store import ConfigStore
 from hydra.core.utils import configure_log
 from hydra.types import HydraContext
 from omegaconf import OmegaConf
 
 HAS_WHITELIST = "execution_whitelist" in signature(hydra.main).parameters
+
+
+class _Once(SourceFileLoader):
+    """Runs a module that has been run no second time."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run it, as the one that everybody else imports."""
+        if "_was_run" in vars(module):
+            return
+        known = sys.modules.setdefault(module.__name__, module)
+        try:
+            super().exec_module(module)
+        except BaseException:
+            if known is module:
+                sys.modules.pop(module.__name__, None)
+            raise
+        vars(module)["_was_run"] = True
+
+
+def scanned_once(folders: Sequence[str]) -> None:
+    """Let no module in the folders of a package be run twice in a process, but by a new import.
+
+    The scanner of Hydra 1.3 runs every module below `hydra_plugins`, also those that have been imported, again: whoever
+    has imported a class before it would then have another one than whoever does after, and `except BadInput` miss it.
+    """
+    if not HAS_WHITELIST:
+        for folder in folders:
+            sys.path_importer_cache[folder] = FileFinder(folder, (_Once, SOURCE_SUFFIXES))
 
 
 def instantiate(
@@ -41,6 +73,17 @@ def _only(whitelist: Sequence[str]) -> Any:  # Any: a class of Hydra 1.4
 def context_like(context: HydraContext, **parts: Any) -> HydraContext:
     """Return a context with other parts, and the same whitelist."""
     return HydraContext(**parts, **_whitelist(context))
+
+
+def is_entered(chdir: bool | None) -> bool:
+    """Tell whether a job's directory is the one that it runs in, by its `hydra.job.chdir`.
+
+    Where that is null, it is in Hydra 1.3 with `version_base` unset or 1.1.
+    """
+    if chdir is not None or HAS_WHITELIST:
+        return bool(chdir)
+    base_at_least: Any = getattr(version, "base_at_least")  # noqa: B009  # of Hydra 1.3
+    return not base_at_least("1.2")
 
 
 def set_up_logging(settings: Any, verbose: Any, context: HydraContext) -> None:  # Any: nodes of a configuration

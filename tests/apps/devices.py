@@ -8,10 +8,12 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from tests.hydra_lines import allowing
+
 WHITELIST = ["hydra_plugins.hydra_mlflow_callback.mlflow_callback.MLflowCallback"]
 
 
-@hydra.main(config_path="devices", config_name="config", execution_whitelist=WHITELIST)
+@hydra.main(config_path="devices", config_name="config", **allowing(*WHITELIST))
 def main(cfg: DictConfig) -> float:
     time.sleep(0.2)
     seen = os.environ.get("CUDA_VISIBLE_DEVICES", "all")

@@ -12,6 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from hydra_plugins.hydra_trial import report
+from tests.hydra_lines import allowing
 
 WHITELIST = ["hydra_plugins.hydra_mlflow_callback.mlflow_callback.MLflowCallback"]
 
@@ -98,7 +99,7 @@ ODDITIES: dict[str, Callable[[Path], None]] = {
 }
 
 
-@hydra.main(config_path="odd", config_name="config", execution_whitelist=WHITELIST)
+@hydra.main(config_path="odd", config_name="config", **allowing(*WHITELIST))
 def main(cfg: DictConfig) -> float:
     ODDITIES[cfg.oddity](Path(HydraConfig.get().runtime.output_dir))
     return 0.75

@@ -8,6 +8,8 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
+from tests.hydra_lines import allowing
+
 RESULTS = {
     "undefined": math.nan,
     "infinite": math.inf,
@@ -28,7 +30,7 @@ def check(config: DictConfig) -> None:
 CALLABLE = ["quadratic.*", "hydra_plugins.hydra_optuna_async_sweeper.preflight_callback.PreflightCallback"]
 
 
-@hydra.main(config_path="quadratic", config_name="config", execution_whitelist=CALLABLE)
+@hydra.main(config_path="quadratic", config_name="config", **allowing(*CALLABLE))
 def main(config: DictConfig) -> object:
     if config.sleep:
         Path(f"started-{os.getpid()}").touch()

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from optuna.samplers import BaseSampler
 
 from hydra_plugins.hydra_trial import TrialPruned, report, set_user_attr
+from tests.hydra_lines import allowing
 
 WHITELIST = [
     "sampled.*",
@@ -63,7 +64,7 @@ def constraints(trial: optuna.trial.FrozenTrial) -> tuple[float, ...]:
     return tuple(trial.user_attrs["broken_by"])
 
 
-@hydra.main(config_path="sampled", config_name="config", execution_whitelist=WHITELIST)
+@hydra.main(config_path="sampled", config_name="config", **allowing(*WHITELIST))
 def main(cfg: DictConfig) -> Any:
     set_user_attr("broken_by", [cfg.x - 0.5])
     for step in range(cfg.steps):

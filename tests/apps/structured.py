@@ -8,6 +8,8 @@ import hydra
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
+from tests.hydra_lines import TODAYS
+
 
 class Kind(Enum):
     LINEAR = 1
@@ -39,7 +41,7 @@ ConfigStore.instance().store(name="config", node=Config)
 OmegaConf.register_new_resolver("width_of", max)
 
 
-@hydra.main(config_path=None, config_name="config")
+@hydra.main(config_path=None, config_name="config", **TODAYS)
 def main(cfg: Config) -> float:
     model = OmegaConf.to_object(cfg.model)
     assert isinstance(model, Model) and isinstance(model.kind, Kind)

@@ -16,6 +16,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.hydra_trial import report, set_user_attr, trial_number
+from tests.hydra_lines import allowing
 
 WHITELIST = [
     "tracked.KillerAtEnd",
@@ -43,7 +44,7 @@ HANGS = {
 }
 
 
-@hydra.main(config_path="tracked", config_name="config", execution_whitelist=WHITELIST)
+@hydra.main(config_path="tracked", config_name="config", **allowing(*WHITELIST))
 def main(cfg: DictConfig) -> Any:
     if cfg.stamp:
         with suppress(FileExistsError):  # an earlier job's

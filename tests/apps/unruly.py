@@ -11,11 +11,12 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from hydra_plugins.hydra_trial import set_user_attr, trial_number
+from tests.hydra_lines import allowing
 
 WHITELIST = ["hydra_plugins.hydra_mlflow_callback.mlflow_callback.MLflowCallback"]
 
 
-@hydra.main(config_path="unruly", config_name="config", execution_whitelist=WHITELIST)
+@hydra.main(config_path="unruly", config_name="config", **allowing(*WHITELIST))
 def main(cfg: DictConfig) -> Any:
     output = Path(HydraConfig.get().runtime.output_dir)
     match cfg.deeds[trial_number() or 0]:

@@ -128,7 +128,7 @@ def quadratic(p: Params) -> float:
 def agrees(folder: Path, n_trials: int = 14) -> str:
     """Run complete command lines and their simulations; a digit that differs ends the benchmark."""
     for number, space in enumerate(LINES):
-        line = ("--multirun", "hydra/sweeper=optuna_async", f"n_trials={n_trials}", "hydra.sweeper.report=false")
+        line = ("--multirun", "--config-name=asynchronous", f"n_trials={n_trials}", "hydra.sweeper.report=false")
         done = measure(command("quadratic.py", (*line, f"++search_space={space}")), folder / str(number))
         trials = trials_of(done.folder / "multirun/quadratic", "quadratic")
         real = [(t.params, t.values) for t in trials if t.state is TrialState.COMPLETE]

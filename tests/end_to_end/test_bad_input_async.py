@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import RunApp
 
-ASYNC = "hydra/sweeper=optuna_async"
+ASYNC = "--config-name=asynchronous"
 BARE = "~hydra.callbacks.preflight"
 
 REFUSED = [

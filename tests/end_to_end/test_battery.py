@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import RunApp
 
 TRAIN, SMALL, SWEEP, BARE = "train.py", "quadratic.py", "--multirun", "mlflow=off"
-ASYNC, BASIC = "hydra/sweeper=optuna_async", "hydra/sweeper=basic"
+ASYNC, BASIC = "--config-name=asynchronous", "hydra/sweeper=basic"
 LONG = "x" * 300
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import mlflow
 import pytest
 from hydra.core.utils import JobReturn
+from omegaconf import OmegaConf
 
 from hydra_plugins.hydra_mlflow_callback._backlog import Backlog
 from hydra_plugins.hydra_mlflow_callback._client import connect, open_experiment
@@ -57,7 +58,7 @@ def test_searched_config_group_is_a_parameter_and_a_fixed_one_a_tag_only(
 ) -> None:
     config = job_config(sweep_dir, 3, x=0.5)
     config.hydra.overrides.task += ["+model=svm", "y=plain", "db@a.b=mysql"]
-    config.hydra.runtime.choices |= {"model": "svm", "y": "plain", "db@a.b": "mysql"}
+    config.hydra.runtime.choices.update({"model": "svm", "y": "plain", "db@a.b": "mysql"})
     JobRun.open(settings, search, config).close(returned(0.5))
     run = client.runs()["trial-3"]
     assert run.data.params == {"x": "0.5", "model": "svm", "db_a.b": "mysql"}
@@ -72,7 +73,8 @@ def test_interpolation_that_can_not_be_resolved_costs_itself_only_and_is_said_on
         "all": "${deep}", "circle": "${circle}", 7: "seven",
     }  # fmt: skip
     for number in (0, 1):
-        JobRun.open(settings, search, job_config(sweep_dir, number) | values).close(returned(0.5))
+        config = OmegaConf.merge(job_config(sweep_dir, number), values)
+        JobRun.open(settings, search, config).close(returned(0.5))
     run = client.runs()["trial-1"]
     expected = {"x": "0.5", "a": "${absent}", "deep.b": "0.5", "deep.m": "???", "circle": "${circle}", "7": "seven"}
     assert expected.items() <= run.data.params.items() and run.info.status == "FINISHED"

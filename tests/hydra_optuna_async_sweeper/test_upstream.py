@@ -18,7 +18,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import RunMode
-from omegaconf import OmegaConf
+from omegaconf import OmegaConf, open_dict
 from optuna import create_study
 from optuna.distributions import FloatDistribution
 from optuna.pruners import BasePruner, HyperbandPruner, NopPruner
@@ -41,6 +41,7 @@ from hydra_plugins.hydra_optuna_async_sweeper._upstream import (
     hidden_hydra,
     inner_samplers,
     keep_traceback,
+    name_overrides,
     pickled,
     pickled_resolvers,
     register_resolvers,
@@ -49,17 +50,21 @@ from hydra_plugins.hydra_optuna_async_sweeper._upstream import (
     take_sample,
     trial_id,
 )
+from hydra_plugins.hydra_search.hydra_line import register_resolver
 from tests.conftest import APPS
+from tests.hydra_lines import TODAYS
 
 
 @pytest.fixture
 def loader() -> Iterator[ConfigLoader]:
-    with initialize_config_dir(str(APPS / "quadratic"), job_name="quadratic"):
+    with initialize_config_dir(str(APPS / "quadratic"), job_name="quadratic", **TODAYS):
         yield GlobalHydra.instance().config_loader()
 
 
 def test_hydra_node_alone_is_the_same_one_and_refers_to_the_rest(loader: ConfigLoader) -> None:
-    config = loader.load_configuration("config", ["hydra.job.name=${depth}", "depth=5"], run_mode=RunMode.MULTIRUN)
+    config = loader.load_configuration(
+        "asynchronous", ["hydra.job.name=${depth}", "depth=5"], run_mode=RunMode.MULTIRUN
+    )
     hidden = hidden_hydra(config)
     assert hidden.hydra is config.hydra and list(hidden) == ["hydra"]
     assert hidden.hydra.job.name == config.hydra.job.name == "5", "interpolations in it find the rest"
@@ -80,6 +85,7 @@ def test_every_handler_writes_what_it_has() -> None:
     handler.close()
 
 
+@pytest.mark.only_on_hydra_1_4("Hydra 1.3 leaves tracebacks behind")
 def test_traceback_travels_with_a_job_that_has_failed() -> None:
     job = JobReturn(status=JobStatus.FAILED)
     try:
@@ -103,7 +109,7 @@ def test_configuration_with_a_class_that_a_name_does_not_find_is_pickled_all_the
 
 
 def test_resolvers_of_the_application_travel() -> None:
-    OmegaConf.register_resolver("twice_as_much", lambda n: 2 * n, replace=True)
+    register_resolver("twice_as_much", lambda n: 2 * n)
     travels = pickled_resolvers()
     OmegaConf.clear_resolver("twice_as_much")
     register_resolvers(travels)
@@ -112,14 +118,25 @@ def test_resolvers_of_the_application_travel() -> None:
 
 
 def test_applied_overrides_are_those_of_a_composed_config(loader: ConfigLoader) -> None:
-    lines = ["depth=7", "+extra.nested=[1, 2]", "++x=0.5", "~data"]
-    config = loader.load_configuration("config", [], run_mode=RunMode.MULTIRUN)
+    lines = ["depth=7", "+extra.nested=[1, 2]", "++x=0.5", "~sleep"]
+    config = loader.load_configuration("asynchronous", [], run_mode=RunMode.MULTIRUN)
     expected = loader.load_sweep_config(config, lines)
     job = loader.load_sweep_config(config, [])
     apply_values(OverridesParser.create().parse_overrides(lines), job)
     own, composed = (OmegaConf.to_container(config, resolve=False) for config in (job, expected))
     assert own.pop("hydra") != composed.pop("hydra"), "it knows of no overrides"
-    assert own == composed and own["extra"] == {"nested": [1, 2]} and "data" not in own
+    assert own == composed and own["extra"] == {"nested": [1, 2]} and "sleep" not in own
+
+
+def test_name_of_a_jobs_overrides_is_that_of_a_composed_config(loader: ConfigLoader) -> None:
+    lines = ["depth=7", "x=0.5"]
+    job = loader.load_configuration("asynchronous", [], run_mode=RunMode.MULTIRUN)
+    expected = loader.load_sweep_config(job, lines)
+    parsed = OverridesParser.create().parse_overrides(lines)
+    with open_dict(job.hydra):
+        job.hydra.overrides.task = lines
+        name_overrides(job.hydra, parsed)
+    assert job.hydra.job.override_dirname == expected.hydra.job.override_dirname == "depth=7,x=0.5"
 
 
 @pytest.mark.parametrize(("status", "value"), [(JobStatus.COMPLETED, 0.5), (JobStatus.FAILED, ValueError("x"))])

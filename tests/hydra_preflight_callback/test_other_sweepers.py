@@ -4,6 +4,7 @@ import logging
 
 import pytest
 from hydra.core.config_loader import ConfigLoader
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from hydra_plugins.hydra_preflight_callback._other_sweepers import (
@@ -16,9 +17,24 @@ from hydra_plugins.hydra_preflight_callback._other_sweepers import (
 )
 from hydra_plugins.hydra_search.errors import BadInput
 from hydra_plugins.hydra_search.grammar import parse_entry
+from hydra_plugins.hydra_search.hydra_line import HAS_WHITELIST
+from tests.conftest import NO_UPSTREAM
 from tests.hydra_preflight_callback.conftest import Compose
 
-RAY = "hydra/launcher=ray"
+RAY, BASIC = "hydra/launcher=ray", "hydra/sweeper=basic"
+
+
+@pytest.fixture
+def compose(loader: ConfigLoader) -> Compose:
+    """Compose the config of a sweep with one of the other sweepers as `--multirun` does."""
+
+    def composed(*overrides: str) -> DictConfig:
+        if BASIC not in overrides and not HAS_WHITELIST:
+            pytest.skip(NO_UPSTREAM)
+        name = "config" if HAS_WHITELIST else "basic"
+        return loader.load_configuration(name, list(overrides), run_mode=RunMode.MULTIRUN)
+
+    return composed
 
 
 @pytest.mark.parametrize(
@@ -35,7 +51,10 @@ RAY = "hydra/launcher=ray"
         ["+extra=choice(1,2)"],
         ["hydra/sweeper=basic", "model=glob(*)"],
         ["hydra/sweeper=basic"],
-        ["hydra/sweeper=basic", "+hydra.sweeper.params={x: 3, depth: 'range(1, 3)'}"],
+        pytest.param(
+            [BASIC, "+hydra.sweeper.params={x: 3, depth: 'range(1, 3)'}"],
+            marks=pytest.mark.only_on_hydra_1_4("1.3 takes no mapping where there is none yet"),
+        ),
         ["hydra/launcher=joblib", "n_jobs=2"],
         ["hydra/launcher=joblib", "hydra.launcher.n_jobs=-1"],
         [RAY, "+hydra.launcher.ray.init={runtime_env: {}, x: '${hydra:job.id}'}"],

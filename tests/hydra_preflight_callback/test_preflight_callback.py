@@ -2,15 +2,16 @@ import pickle
 import time
 
 import pytest
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import InstantiationException
 from hydra.types import RunMode
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.hydra_preflight_callback.preflight_callback import PreflightCallback
 from hydra_plugins.hydra_search import waiting
 from hydra_plugins.hydra_search.errors import BadInput, InvalidObjective
+from hydra_plugins.hydra_search.hydra_line import instantiate
 from hydra_plugins.hydra_search.jobs import check_job
 from tests.hydra_preflight_callback.conftest import Compose
 
@@ -66,13 +67,18 @@ def test_result_that_is_no_number_fails_the_job(compose: Compose, returned: obje
 
 
 @pytest.mark.parametrize(
-    ("overrides", "returned"),
-    [([], 0.5), ([], -3), (["direction=[maximize,minimize]"], (0.5, 2)), (["hydra/sweeper=basic"], None)],
+    ("overrides", "returned"), [([], 0.5), ([], -3), (["direction=[maximize,minimize]"], (0.5, 2))]
 )
 def test_result_that_counts(compose: Compose, overrides: list[str], returned: object) -> None:
     job = JobReturn(status=JobStatus.COMPLETED, _return_value=returned)
     PreflightCallback().on_job_end(running(compose(*overrides)), job)
     assert (job.status, job.return_value) == (JobStatus.COMPLETED, returned)
+
+
+def test_nothing_that_a_job_returns_fails_it_under_the_basic_sweeper(loader: ConfigLoader) -> None:
+    job = JobReturn(status=JobStatus.COMPLETED, _return_value=None)
+    PreflightCallback().on_job_end(running(loader.load_configuration("basic", [], run_mode=RunMode.MULTIRUN)), job)
+    assert (job.status, job.return_value) == (JobStatus.COMPLETED, None)
 
 
 def running(config: DictConfig) -> DictConfig:
@@ -89,4 +95,4 @@ def test_workers_get_the_callback_without_the_check() -> None:
 def test_whitelist_that_names_the_callback_where_it_once_was_goes_on_working(compose: Compose) -> None:
     once = "hydra_plugins.hydra_optuna_async_sweeper.preflight_callback.PreflightCallback"
     assert compose().hydra.callbacks.preflight._target_ == once, "so that such a whitelist serves"
-    assert isinstance(instantiate({"_target_": once}, _execution_whitelist_=[once]), PreflightCallback)
+    assert isinstance(instantiate({"_target_": once}, [once]), PreflightCallback)

@@ -19,7 +19,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobRuntime, JobStatus, env_override
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from hydra_plugins.hydra_search.hydra_line import set_up_logging
+from hydra_plugins.hydra_search.hydra_line import HAS_WHITELIST, is_entered, set_up_logging
 from hydra_plugins.hydra_search.yaml_text import yaml_text
 
 from .._upstream import flush_loggers, hidden_hydra, keep_traceback
@@ -65,7 +65,8 @@ def run_job(
         OmegaConf.copy_cache(from_config=config, to_config=job.task_config)
         output_dir.mkdir(parents=True, exist_ok=True)
         hydra = hidden.hydra
-        with _working_directory(output_dir if hydra.job.chdir else here):
+        working_dir = output_dir if is_entered(hydra.job.chdir) else here
+        with _working_directory(working_dir):
             set_up_logging(hydra.job_logging, hydra.verbose, hydra_context)
             if hydra.output_subdir is not None:
                 _save_configs(job, hidden)
@@ -73,7 +74,7 @@ def run_job(
                 overrides=OmegaConf.to_container(hydra.overrides.task),  # type: ignore[arg-type]  # a list
                 cfg=job.task_config,
                 hydra_cfg=hidden,
-                working_dir=str(output_dir if hydra.job.chdir else here),
+                working_dir=str(working_dir),
                 task_name=JobRuntime.instance().get("name"),
             )
             _call(task_function, config, hydra_context, returned)
@@ -123,6 +124,8 @@ def _what_differs(hydra: DictConfig) -> dict[str, object]:
     """Return what is this job's own of the `hydra` node, as it is written."""
     subdir = OmegaConf.to_container(hydra.sweep, resolve=False)["subdir"]  # type: ignore[call-overload, index]
     job = {"id": hydra.job.id, "num": hydra.job.num}
+    if not HAS_WHITELIST:  # in 1.4 it is the same text in every job
+        job["override_dirname"] = OmegaConf.to_container(hydra.job, resolve=False)["override_dirname"]  # type: ignore[call-overload, index]
     if hydra.job.env_set:
         job["env_set"] = OmegaConf.to_container(hydra.job.env_set)
     return {

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from hydra_plugins.hydra_search.hydra_line import context_like
 
-from .._upstream import apply_values, pickled
+from .._upstream import apply_values, name_overrides, pickled
 
 if TYPE_CHECKING:
     from hydra.core.config_loader import ConfigLoader
@@ -78,7 +78,9 @@ class Composer:
             OmegaConf.copy_cache(from_config=self._config, to_config=config)
         hydra = whole.hydra
         with open_dict(hydra):
-            hydra.overrides.task = [o.input_line for o in parsed if not o.is_hydra_override()]
+            own_overrides = [override for override in parsed if not override.is_hydra_override()]
+            hydra.overrides.task = [override.input_line for override in own_overrides]
+            name_overrides(hydra, own_overrides)
             hydra.job.id = str(number)
             hydra.job.num = number
         return ComposedJob(whole, own, template.hydra_texts)

@@ -8,7 +8,6 @@ import pytest
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra_plugins.hydra_joblib_launcher.joblib_launcher import JoblibLauncher
-from hydra_plugins.hydra_submitit_launcher.submitit_launcher import LocalLauncher
 
 from hydra_plugins.hydra_optuna_async_sweeper.search._processes import settings_of, threads_of
 
@@ -28,10 +27,17 @@ def test_joblibs_workers_are_processes_of_the_sweep(launcher: JoblibLauncher) ->
 
 
 @pytest.mark.parametrize(
-    "launcher", [LocalLauncher(), OfItsOwn(), JoblibLauncher(prefer="threads"), JoblibLauncher(require="sharedmem")]
+    "launcher", [OfItsOwn(), JoblibLauncher(prefer="threads"), JoblibLauncher(require="sharedmem")]
 )
 def test_launcher_that_does_it_in_its_own_way_is_left_to_it(launcher: Launcher) -> None:
     assert settings_of(launcher) is None
+
+
+@pytest.mark.only_on_hydra_1_4("hydra-submitit-launcher is in the environment of the application")
+def test_submitits_local_launcher_is_left_to_itself() -> None:
+    from hydra_plugins.hydra_submitit_launcher.submitit_launcher import LocalLauncher
+
+    assert settings_of(LocalLauncher()) is None
 
 
 def test_processes_share_the_cores_as_joblibs_do(monkeypatch: pytest.MonkeyPatch) -> None:

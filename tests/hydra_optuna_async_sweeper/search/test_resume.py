@@ -19,6 +19,7 @@ from hydra_plugins.hydra_optuna_async_sweeper.search._resume import go_on
 from hydra_plugins.hydra_optuna_async_sweeper.search._spec import Search
 from hydra_plugins.hydra_search.errors import BadInput
 from tests.conftest import APPS
+from tests.hydra_lines import TODAYS
 
 Prepare = Callable[..., tuple[Search, DictConfig]]
 
@@ -30,15 +31,14 @@ def prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Prepare
 
     def checked(*overrides: str) -> tuple[Search, DictConfig]:
         loader = GlobalHydra.instance().config_loader()
-        every = ["hydra/sweeper=optuna_async", *overrides]
-        config = loader.load_configuration("config", every, run_mode=RunMode.MULTIRUN)
+        config = loader.load_configuration("asynchronous", list(overrides), run_mode=RunMode.MULTIRUN)
         HydraConfig.instance().set_config(config)
         OptunaAsyncSweeper.check_search(config, loader, None)
         assert OptunaAsyncSweeper._checked is not None
         return OptunaAsyncSweeper._checked[1], config
 
     before = HydraConfig.instance().cfg
-    with initialize_config_dir(str(APPS / "quadratic"), job_name="quadratic"):
+    with initialize_config_dir(str(APPS / "quadratic"), job_name="quadratic", **TODAYS):
         yield checked
     HydraConfig.instance().cfg = before
     OptunaAsyncSweeper._checked = None

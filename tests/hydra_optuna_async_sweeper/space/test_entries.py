@@ -7,6 +7,7 @@ from omegaconf import OmegaConf
 
 from hydra_plugins.hydra_optuna_async_sweeper.space._tree import parse_space
 from hydra_plugins.hydra_search.errors import BadInput
+from tests.hydra_lines import TODAYS
 
 from .spaces import ANY_MODEL, distributions, entries_of, points_of, space_of
 
@@ -80,7 +81,7 @@ def test_a_defaults_list_composes_the_branching_form(tmp_path: Any) -> None:
     (group / "any_model.yaml").write_text(
         "defaults: [svm@model.choices.svm, none@model.choices.none]\nmodel: {choices: {none: {}}}\n"
     )
-    with initialize_config_dir(str(tmp_path)):
+    with initialize_config_dir(str(tmp_path), **TODAYS):
         entries = OmegaConf.to_container(compose("config").search_space)
     assert isinstance(entries, dict)
     assert parse_space({str(key): value for key, value in entries.items()}).branches() == [

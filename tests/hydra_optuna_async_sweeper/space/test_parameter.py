@@ -7,17 +7,27 @@ from decimal import Decimal
 import optuna
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra_plugins.hydra_optuna_sweeper._impl import create_optuna_distribution_from_override
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from hydra.core.override_parser.types import Override
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import RandomSampler
 
 from hydra_plugins.hydra_optuna_async_sweeper.space._parameter import Domain, grammar_domain
 from hydra_plugins.hydra_optuna_async_sweeper.space._tree import parse_space
+from tests.conftest import NO_UPSTREAM
 
 from .spaces import distribution, parsed, points_of, same, space_of, suggested
 
+BESIDE_UPSTREAM = pytest.mark.only_on_hydra_1_4(NO_UPSTREAM)
+
 Draw = Callable[[random.Random], str]
 WORDS = ("gini", "entropy", "'x y'", "[50]", "[100,50]", "{a:1}", "true", "false", "2", "3", "-7", "2.5", "1e-05")
+
+
+def upstreams(override: Override) -> BaseDistribution:
+    from hydra_plugins.hydra_optuna_sweeper._impl import create_optuna_distribution_from_override
+
+    made: BaseDistribution = create_optuna_distribution_from_override(override)
+    return made
 
 
 def whole_range(draw: random.Random) -> str:
@@ -57,7 +67,8 @@ def numbers(draw: random.Random) -> str:
 GENERATORS: dict[str, Draw] = {
     "range of whole numbers": whole_range,
     "range of decimals": decimal_range,
-    "range cast": lambda draw: f"{draw.choice(['float', 'int'])}({draw.choice([whole_range, decimal_range])(draw)})",
+    "range cast": lambda draw: f"float({draw.choice([whole_range, decimal_range])(draw)})",
+    "range cast to whole numbers": lambda draw: f"int({whole_range(draw)})",
     "range sorted": lambda draw: f"sort({whole_range(draw)}, reverse={draw.choice(['true', 'false'])})",
     "range shuffled": lambda draw: f"shuffle({draw.choice([whole_range, decimal_range])(draw)})",
     "interval": interval,
@@ -78,10 +89,11 @@ def generated(kind: str, count: int = 60) -> list[str]:
 def upstream(text: str) -> optuna.distributions.BaseDistribution:
     """Upstream's distribution, each choice once, and a shuffled sweep in its order."""
     text = text.removeprefix("shuffle(").removesuffix(")") if text.startswith("shuffle(") else text
-    made = create_optuna_distribution_from_override(OverridesParser.create().parse_override(f"x={text}"))
+    made = upstreams(OverridesParser.create().parse_override(f"x={text}"))
     return CategoricalDistribution(list(dict.fromkeys(made.choices))) if hasattr(made, "choices") else made
 
 
+@BESIDE_UPSTREAM
 @pytest.mark.parametrize(
     "text",
     [
@@ -105,9 +117,10 @@ def upstream(text: str) -> optuna.distributions.BaseDistribution:
 )
 def test_grammar_means_what_it_means_upstream(text: str) -> None:
     override = OverridesParser.create().parse_override(f"x={text}")
-    assert distribution(text) == create_optuna_distribution_from_override(override)
+    assert distribution(text) == upstreams(override)
 
 
+@BESIDE_UPSTREAM
 @pytest.mark.parametrize(
     "text",
     [
@@ -122,6 +135,7 @@ def test_a_range_that_floats_cant_hold_is_a_choice_as_upstream(text: str) -> Non
     assert isinstance(distribution(text), CategoricalDistribution)
 
 
+@BESIDE_UPSTREAM
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,7 +17,8 @@ from hydra_plugins.hydra_optuna_async_sweeper.pruner_config import AUTO
 from hydra_plugins.hydra_optuna_async_sweeper.search._spec import prepare_search
 from hydra_plugins.hydra_optuna_async_sweeper.space._tree import parse_space
 from hydra_plugins.hydra_optuna_async_sweeper.worker._choice import GP, TPE, settle
-from tests.conftest import APPS
+from tests.conftest import APPS, NO_UPSTREAM
+from tests.hydra_lines import TODAYS
 
 FLAT = parse_space({"x": "interval(0, 1)", "n": "range(1, 5)"})
 CHOICE = parse_space({"x": "interval(0, 1)", "kind": "choice(a, b)"})
@@ -55,8 +57,14 @@ def test_tpe_has_optunas_own_defaults_for_the_search_and_what_the_user_sets(
     ids=str,
 )
 def test_auto_takes_what_suits_the_search_and_says_why(
-    space: Any, objectives: int, n_trials: int, said: str, caplog: pytest.LogCaptureFixture
+    space: Any,
+    objectives: int,
+    n_trials: int,
+    said: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setitem(sys.modules, "torch", sys)  # as where it is installed
     with caplog.at_level(logging.INFO):
         sampler = settle({"_target_": AUTO, "seed": 7}, space, objectives, n_trials)
     assert caplog.messages == [f"hydra/sweeper/sampler=auto takes {said}"]
@@ -78,21 +86,28 @@ def test_null_of_another_sampler_is_a_value() -> None:
     assert settle(spec, FLAT, 1, 20) == spec
 
 
-def composed(loader: ConfigLoader, *overrides: str) -> Any:
-    config = loader.load_configuration("config", list(overrides), run_mode=RunMode.MULTIRUN)
+@pytest.fixture
+def loader() -> Iterator[ConfigLoader]:
+    with initialize_config_dir(str(APPS / "quadratic"), job_name="quadratic", **TODAYS):
+        yield GlobalHydra.instance().config_loader()
+
+
+def composed(loader: ConfigLoader, name: str, *overrides: str) -> Any:
+    config = loader.load_configuration(name, list(overrides), run_mode=RunMode.MULTIRUN)
     HydraConfig.instance().set_config(config)
     return config
 
 
-def test_tpe_is_left_open_under_this_sweeper_and_pinned_under_hydra_optuna_sweeper() -> None:
-    with initialize_config_dir(str(APPS / "quadratic"), job_name="quadratic"):
-        loader = GlobalHydra.instance().config_loader()
-        theirs = composed(loader, "hydra/sweeper=optuna").hydra.sweeper.sampler
-        assert {key: theirs[key] for key in OPEN} == dict.fromkeys(OPEN, False)
-        auto = composed(loader, "hydra/sweeper=optuna", "hydra/sweeper/sampler=auto").hydra.sweeper.sampler
-        assert auto._target_ == TPE
-        auto = composed(loader, "hydra/sweeper=optuna_async", "hydra/sweeper/sampler=auto").hydra.sweeper.sampler
-        assert auto == {"_target_": AUTO, "seed": 1}
-        config = composed(loader, "hydra/sweeper=optuna_async", "hydra.sweeper.sampler.constant_liar=false")
-        ours = prepare_search(OptunaAsyncSweeper(**config.hydra.sweeper).settings, config, loader).sampler
-        assert {key: ours[key] for key in OPEN} == {"multivariate": True, "constant_liar": False}
+@pytest.mark.only_on_hydra_1_4(NO_UPSTREAM)
+def test_tpe_is_pinned_under_hydra_optuna_sweeper(loader: ConfigLoader) -> None:
+    theirs = composed(loader, "config").hydra.sweeper.sampler
+    assert {key: theirs[key] for key in OPEN} == dict.fromkeys(OPEN, False)
+    assert composed(loader, "config", "hydra/sweeper/sampler=auto").hydra.sweeper.sampler._target_ == TPE
+
+
+def test_tpe_is_left_open_under_this_sweeper(loader: ConfigLoader) -> None:
+    auto = composed(loader, "asynchronous", "hydra/sweeper/sampler=auto").hydra.sweeper.sampler
+    assert auto == {"_target_": AUTO, "seed": 1}
+    config = composed(loader, "asynchronous", "hydra.sweeper.sampler.constant_liar=false")
+    ours = prepare_search(OptunaAsyncSweeper(**config.hydra.sweeper).settings, config, loader).sampler
+    assert {key: ours[key] for key in OPEN} == {"multivariate": True, "constant_liar": False}

@@ -11,12 +11,13 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from hydra_plugins.hydra_optuna_async_sweeper.worker._job_config import Composer
-from tests.conftest import ROOT
+from tests.conftest import APPS
+from tests.hydra_lines import TODAYS
 
 
 @pytest.fixture
 def loader() -> Iterator[ConfigLoader]:
-    with initialize_config_dir(str(ROOT / "conf"), job_name="train"):
+    with initialize_config_dir(str(APPS / "forest"), job_name="train", **TODAYS):
         yield GlobalHydra.instance().config_loader()
 
 
@@ -53,7 +54,7 @@ def same(one: DictConfig, other: DictConfig) -> None:
         ["model.max_depth=null", "seed=null"],
         ["+model.max_leaf_nodes=30", "+extra.nested=1"],
         ["++model.max_depth=4", "++model.warm_start=true"],
-        ["~model.max_depth"],
+        ["~model.criterion"],
         ["metric='a, b'", "model.criterion='it\\'s=1'"],
         ["metric=[accuracy,f1_macro]", "+note={a: 1, b: [2, null]}"],
         ["model.max_features=sqrt", "model.max_features=log2"],

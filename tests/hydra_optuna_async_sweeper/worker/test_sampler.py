@@ -18,9 +18,12 @@ from hydra_plugins.hydra_optuna_async_sweeper.space._tree import parse_space
 from hydra_plugins.hydra_optuna_async_sweeper.worker._sampler import Plain, Samplers, everywhere, try_sampler
 from hydra_plugins.hydra_search.errors import BadInput
 from hydra_plugins.hydra_search.trials import FIXED, RETRY_OF
+from tests.conftest import NO_UPSTREAM
 
 BRANCHES = parse_space({"x": "interval(0.0, 1.0)", "b": {"choices": {"p": {"u": "interval(0.0, 1.0)"}, "q": {}}}})
 FLAT = parse_space({"x": "interval(0.0, 1.0)", "y": "interval(0.0, 1.0)"})
+UPSTREAM = "hydra_plugins.hydra_optuna_sweeper._impl"
+OF_1_4 = pytest.mark.only_on_hydra_1_4(NO_UPSTREAM)
 
 
 def target(name: str, **settings: object) -> dict[str, object]:
@@ -88,8 +91,8 @@ def test_qmc_points_are_numbered_without_holes_by_retries_and_enqueued_trials() 
         target("TPESampler"),
         target("NSGAIISampler"),
         target("NSGAIIISampler"),
-        {"_target_": "hydra_plugins.hydra_optuna_sweeper._impl.create_nsgaii_sampler", "mutation": None},
-        {"_target_": "hydra_plugins.hydra_optuna_sweeper._impl.create_nsgaiii_sampler"},
+        pytest.param({"_target_": f"{UPSTREAM}.create_nsgaii_sampler", "mutation": None}, marks=OF_1_4),
+        pytest.param({"_target_": f"{UPSTREAM}.create_nsgaiii_sampler"}, marks=OF_1_4),
         target("CmaEsSampler"),
         target("GPSampler"),
         target("QMCSampler"),
