@@ -3,15 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
-from optuna.storages import BaseStorage
+import psutil
 from optuna.study import StudyDirection
 
-from hydra_plugins.hydra_optuna_async_sweeper._upstream import database_of
 from hydra_plugins.hydra_optuna_async_sweeper.search._queue import TrialQueue
 from hydra_plugins.hydra_optuna_async_sweeper.search._spec import Search
 from hydra_plugins.hydra_optuna_async_sweeper.space._tree import Space
 from hydra_plugins.hydra_optuna_async_sweeper.storage._journal import Journal
-from hydra_plugins.hydra_optuna_async_sweeper.storage._retry import RetryingStorage
 from hydra_plugins.hydra_search.files import JOURNAL
 
 _SEARCH = Search(
@@ -29,7 +27,7 @@ def made_up_search(folder: Path | None = None, **settings: object) -> Search:
     return replace(search, **settings)  # type: ignore[arg-type]  # the fields of Search
 
 
-_OPENED: list[BaseStorage] = []
+_OPENED: list[TrialQueue] = []
 
 
 def queue_of(search: Search) -> TrialQueue:
@@ -37,14 +35,16 @@ def queue_of(search: Search) -> TrialQueue:
     storage = search.storage.open()
     if not storage.get_all_studies():
         storage.create_new_study([StudyDirection[d.upper()] for d in search.directions], search.study_name)
-    _OPENED.append(storage)
-    return TrialQueue(search, storage)
+    _OPENED.append(TrialQueue(search, storage))
+    return _OPENED[-1]
 
 
 def close_queues() -> None:
     """Close the connections of all queues that were opened here."""
     while _OPENED:
-        storage = _OPENED.pop()
-        if isinstance(storage, RetryingStorage):
-            database_of(storage.once).remove_session()
-            database_of(storage.once).engine.dispose()
+        _OPENED.pop().close()
+
+
+def opened_below(folder: Path) -> list[str]:
+    """Return the files below `folder` that this process holds open, a database's among them."""
+    return [file.path for file in psutil.Process().open_files() if Path(file.path).is_relative_to(folder)]

@@ -1,5 +1,6 @@
 """The sweeper plugin: a doorway. Optuna is imported when the sweep starts, not at Hydra's start-up."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -77,7 +78,9 @@ class OptunaAsyncSweeper(Sweeper):
         from .search._sweep import Sweep
 
         try:
-            Sweep.open(self._prepared(), self._config, self._context, self._task_function).run()
+            sweep = Sweep.open(self._prepared(), self._config, self._context, self._task_function)
+            with closing(sweep.queue):
+                sweep.run()
         except BadInput as error:
             raise SystemExit(str(error)) from None
         except DatabaseGone as error:

@@ -83,10 +83,11 @@ def status_of(facts: SearchFacts, trials: Sequence["FrozenTrial"]) -> str:
 
 def _opened(url: str) -> "BaseStorage":
     from optuna.storages import RDBStorage
+    from sqlalchemy import NullPool
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        return RDBStorage(url)
+        return RDBStorage(url, {"poolclass": NullPool})  # keeps no connection
     except (ImportError, SQLAlchemyError, ValueError) as error:
         reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
         raise LookupError(f"the study's database can't be opened ({reason}); name it with --storage URL") from None

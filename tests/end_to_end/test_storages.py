@@ -9,18 +9,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from hydra_plugins.hydra_optuna_async_sweeper.search._queue import TrialQueue
 from hydra_plugins.hydra_optuna_async_sweeper.search._spec import Search
 from hydra_plugins.hydra_optuna_async_sweeper.storage._resolve import database_at
-from hydra_plugins.hydra_optuna_async_sweeper.storage._storage import StudyStorage
 from tests.conftest import ROOT, RunApp, StartApp, command, end_group, environment, wait_for
 from tests.postgresql import PASSWORD, PostgreSQLServer, can_not
 from tests.recorded import Recorded
@@ -32,15 +29,6 @@ SECRETS = (PASSWORD, "secret%40")
 pytestmark = pytest.mark.slow
 
 StartOn = Callable[..., subprocess.Popen[str]]
-
-
-@contextmanager
-def opened(where: StudyStorage) -> Iterator[BaseStorage]:
-    storage = where.open()
-    yield storage
-    if isinstance(backend := getattr(where.without_retry(storage), "_backend", None), RDBStorage):
-        backend.remove_session()
-        backend.engine.dispose()
 
 
 # Seconds of silence after which a process that can't be seen is gone, and between its beats: else a minute and a half.
@@ -252,7 +240,7 @@ def test_machines_that_fill_the_queue_at_the_same_moment_keep_to_the_budget(
 ) -> None:
     url = postgresql.new_database()
     for name in map(str, range(5)):
-        with opened(database_at(url)) as first, opened(database_at(url)) as second:
+        with database_at(url).opened() as first, database_at(url).opened() as second:
             first.create_new_study([StudyDirection.MAXIMIZE], name)
             queues = [
                 TrialQueue(search_in(tmp_path / host, name, url), storage)

@@ -266,7 +266,9 @@ def test_sampler_looks_at_the_end_of_a_trial_before_it_is_written() -> None:
 
 def test_database_is_found_below_the_cache(tmp_path: Path) -> None:
     cached = get_storage(f"sqlite:///{tmp_path}/study.db")
-    assert not isinstance(cached, RDBStorage) and isinstance(database_of(cached), RDBStorage)
+    database = database_of(cached)
+    assert not isinstance(cached, RDBStorage) and isinstance(database, RDBStorage)
+    database.engine.dispose()
 
 
 def test_operations_of_a_journal_are_those_that_number_and_those_that_do_not() -> None:

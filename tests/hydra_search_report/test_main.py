@@ -7,8 +7,10 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
+from hydra_plugins.hydra_optuna_async_sweeper.storage._resolve import database_at
 from hydra_plugins.hydra_search_report.__main__ import main, status_of
 from tests.searches import CONDITIONAL, FACTS, conditional, made_up
+from tests.sweeps import opened_below
 
 from .cases import plain
 
@@ -28,12 +30,12 @@ def test_report_of_a_killed_search_is_made_from_what_it_left(
 
 def test_report_of_a_study_in_a_database_is_made_again_without_naming_it(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/study.db"
-    study = optuna.create_study(study_name="demo", storage=url, direction="maximize")
-    study.add_trials(plain(3))
+    with database_at(url).opened() as storage:
+        optuna.create_study(study_name="demo", storage=storage, direction="maximize").add_trials(plain(3))
     replace(FACTS, storage=url).save(tmp_path)
     main([str(tmp_path)])
     assert (tmp_path / "report.html").exists() and "3 finished" in (tmp_path / "summary.md").read_text()
-    study._storage._backend.engine.dispose()  # type: ignore[attr-defined]
+    assert not opened_below(tmp_path), "and nothing is left open"
 
 
 def test_database_that_cannot_be_opened_is_told_in_one_message(
@@ -74,7 +76,8 @@ def test_lost_trial_counts_for_the_budget_when_its_retries_are_used_up(
 
 def test_report_on_a_full_disk_fails_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     url = f"sqlite:///{tmp_path}/study.db"
-    optuna.create_study(study_name="demo", storage=url).add_trials(plain(3))
+    with database_at(url).opened() as storage:
+        optuna.create_study(study_name="demo", storage=storage).add_trials(plain(3))
     replace(FACTS, storage=url).save(tmp_path)
     (tmp_path / "trials.csv").mkdir()  # what can't be replaced by a file is as good as no room
     with pytest.raises(SystemExit) as ended:

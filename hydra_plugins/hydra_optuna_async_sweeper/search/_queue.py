@@ -57,6 +57,10 @@ class TrialQueue:
         self._tally = Tally(search)
         self._given = Given(search.enqueued, grid_of(search.sampler, search.space))
 
+    def close(self) -> None:
+        """Keep no connection to the study."""
+        self.search.storage.close(self.storage)
+
     def trials(self, *states: TrialState) -> list[FrozenTrial]:
         """Return the study's trials, by number; they are not to be changed."""
         return self.storage.get_all_trials(self.study_id, deepcopy=False, states=states or None)

@@ -1,8 +1,7 @@
 """A study in a database: a SQLite file, or a server of any kind."""
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, cast
@@ -47,7 +46,7 @@ class Database(StudyStorage):
 
     def open(self) -> BaseStorage:
         """Connect, and make the tables."""
-        return get_storage(RDBStorage(self.url) if self.target is None else instantiated(self.target))
+        return get_storage(made(self.url) if self.target is None else instantiated(self.target))
 
     @property
     def shown(self) -> str:
@@ -68,14 +67,11 @@ class Database(StudyStorage):
             rule, remedy = f"can't be read ({one_line(error.orig)})", "Name another database, or see what it holds."
             raise bad_input(STORAGE, self.shown, rule, remedy) from None
 
-    @contextmanager
-    def look(self) -> Iterator[BaseStorage | None]:
-        """Open it for reading, see StudyStorage, and close the connections."""
-        with super().look() as storage:
-            yield storage
-            if storage is not None:
-                once = storage.once if isinstance(storage, RetryingStorage) else storage
-                database_of(once).engine.dispose()
+    def close(self, storage: BaseStorage) -> None:
+        """Give this thread's connection back, and close those that no thread uses."""
+        database = database_of(storage.once if isinstance(storage, RetryingStorage) else storage)
+        database.remove_session()
+        database.engine.dispose()
 
     def check_reachable(self, key: str) -> None:
         """Connect once, and leave.
@@ -119,7 +115,7 @@ class SQLite(Database):
     def _made(self) -> BaseStorage:
         if self.target is not None:
             return get_storage(instantiated(self.target))
-        return get_storage(RDBStorage(self.url, engine_kwargs={"connect_args": {"timeout": SECONDS_OF_A_LOCK}}))
+        return get_storage(made(self.url, {"connect_args": {"timeout": SECONDS_OF_A_LOCK}}))
 
     def check_reachable(self, key: str) -> None:
         """Ask only for its name: the file is made when it is opened."""
@@ -129,3 +125,15 @@ class SQLite(Database):
         if self.file.is_dir():
             raise bad_input(key, masked(self.url), "names a directory", "Write sqlite:///study.db.")
         check_directory(key, self.file.parent, masked(self.url))
+
+
+def made(url: str, engine_kwargs: dict[str, object] | None = None) -> RDBStorage:
+    """Return Optuna's storage of the database; if it can't be made, no connection of it is left open."""
+    storage = RDBStorage.__new__(RDBStorage)
+    try:
+        storage.__init__(url, engine_kwargs)  # type: ignore[misc]  # in two steps, to have the engine after an error
+    except BaseException:
+        if engine := getattr(storage, "engine", None):
+            engine.dispose()
+        raise
+    return storage

@@ -46,10 +46,26 @@ class StudyStorage(ABC):
         """Tell whether `open` would find it, and make nothing."""
         return self.file is None or self.file.exists()
 
+    def close(self, storage: BaseStorage) -> None:  # noqa: B027  # most hold none
+        """Close the connections that what `open` returned holds; whoever asks it again connects again."""
+
+    @contextmanager
+    def opened(self) -> Iterator[BaseStorage]:
+        """Open it, and close its connections at the end."""
+        storage = self.open()
+        try:
+            yield storage
+        finally:
+            self.close(storage)
+
     @contextmanager
     def look(self) -> Iterator[BaseStorage | None]:
         """Open it for reading; None if it is not there. Nothing is made, and no connection is kept."""
-        yield self.open() if self.is_there() else None
+        if self.is_there():
+            with self.opened() as storage:
+                yield storage
+        else:
+            yield None
 
     @property
     @abstractmethod

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hydra.experimental.callback import Callback
     from hydra.types import HydraContext, TaskFunction
     from omegaconf import DictConfig
+    from optuna.storages import BaseStorage
 
     from ..search._spec import Search
 
@@ -62,7 +63,11 @@ class Worker:
         check_worker(self.search, self.hydra_context.callbacks.callbacks)
         if self.search.devices is not None:
             take_device(self.search.devices, Path(self.search.sweep_dir))
-        queue = TrialQueue(self.search, self.search.storage.open())
+        with self.search.storage.opened() as storage:
+            return self._run_trials(storage)
+
+    def _run_trials(self, storage: "BaseStorage") -> int:
+        queue = TrialQueue(self.search, storage)
         runner = TrialRunner(self.search, self.config, self.hydra_context, self.task_function, queue)
         self.restore_log()
         gc.freeze()  # what is loaded stays; collecting it at exit would take a tenth of a second

@@ -49,9 +49,10 @@ def begun(search: Search, config: DictConfig) -> Iterator[optuna.Study]:
     """Open the study as a sweep does."""
     Path(search.sweep_dir).mkdir(parents=True, exist_ok=True)
     directions = list(search.directions)
-    yield optuna.create_study(
-        study_name=search.study_name, storage=search.storage.open(), directions=directions, load_if_exists=True
-    )
+    with search.storage.opened() as storage:
+        yield optuna.create_study(
+            study_name=search.study_name, storage=storage, directions=directions, load_if_exists=True
+        )
 
 
 def begin(search: Search, config: DictConfig) -> None:

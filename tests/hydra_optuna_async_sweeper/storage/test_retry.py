@@ -11,13 +11,14 @@ from threading import Timer
 
 import pytest
 from optuna.exceptions import StorageInternalError
-from optuna.storages import BaseStorage, get_storage
+from optuna.storages import BaseStorage
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 
 from hydra_plugins.hydra_optuna_async_sweeper.storage import _database, _retry
 from hydra_plugins.hydra_optuna_async_sweeper.storage._resolve import database_at
 from hydra_plugins.hydra_optuna_async_sweeper.storage._retry import OF_ONE_TRIAL, RetryingStorage, TrialForgotten, retry
 from hydra_plugins.hydra_search.errors import DatabaseGone
+from tests.sweeps import opened_below
 
 
 def refused() -> OperationalError:
@@ -83,13 +84,13 @@ def test_other_errors_are_not_waited_for(error: Exception) -> None:
 
 
 def test_trial_that_the_database_has_forgotten_is_given_up_and_a_missing_study_is_not(tmp_path: Path) -> None:
-    storage = RetryingStorage(get_storage(f"sqlite:///{tmp_path}/study.db"))
-    with pytest.raises(TrialForgotten, match="the trial with the id 7"):
-        storage.set_trial_user_attr(7, "beat", 1.0)
-    with pytest.raises(TrialForgotten):
-        storage.get_trial(trial_id=7)
-    with pytest.raises(KeyError):
-        storage.get_study_id_from_name("absent")
+    with database_at(f"sqlite:///{tmp_path}/study.db").opened() as storage:
+        with pytest.raises(TrialForgotten, match="the trial with the id 7"):
+            storage.set_trial_user_attr(7, "beat", 1.0)
+        with pytest.raises(TrialForgotten):
+            storage.get_trial(trial_id=7)
+        with pytest.raises(KeyError):
+            storage.get_study_id_from_name("absent")
 
 
 def test_methods_of_one_trial_are_all_that_optuna_demands_of_a_storage() -> None:
@@ -99,26 +100,29 @@ def test_methods_of_one_trial_are_all_that_optuna_demands_of_a_storage() -> None
 
 @pytest.mark.parametrize("again", [copy.deepcopy, lambda storage: pickle.loads(pickle.dumps(storage))])
 def test_copy_of_a_storage_that_waits_reads_the_same_study(
-    tmp_path: Path, again: Callable[[RetryingStorage], RetryingStorage]
+    tmp_path: Path, again: Callable[[BaseStorage], BaseStorage]
 ) -> None:
-    storage = RetryingStorage(get_storage(f"sqlite:///{tmp_path}/study.db"))
-    study_id = storage.create_new_study([], "s")
-    assert again(storage).get_study_id_from_name("s") == study_id
+    database = database_at(f"sqlite:///{tmp_path}/study.db")
+    with database.opened() as storage:
+        study_id = storage.create_new_study([], "s")
+        other = again(storage)
+        assert isinstance(other, RetryingStorage) and other.get_study_id_from_name("s") == study_id
+        database.close(other)
 
 
 def test_locked_sqlite_file_is_waited_for_longer_than_its_driver_waits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(_database, "SECONDS_OF_A_LOCK", 0.05)
-    storage = database_at(f"sqlite:///{tmp_path}/study.db").open()
-    study_id = storage.create_new_study([], "s")
-    with closing(sqlite3.connect(tmp_path / "study.db", check_same_thread=False)) as other:
-        other.execute("BEGIN EXCLUSIVE")
-        end = Timer(0.6, other.rollback)
-        end.start()
-        storage.set_study_user_attr(study_id, "key", 1)
-        end.join()
-    assert storage.get_study_user_attrs(study_id) == {"key": 1}
+    with database_at(f"sqlite:///{tmp_path}/study.db").opened() as storage:
+        study_id = storage.create_new_study([], "s")
+        with closing(sqlite3.connect(tmp_path / "study.db", check_same_thread=False)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            end = Timer(0.6, other.rollback)
+            end.start()
+            storage.set_study_user_attr(study_id, "key", 1)
+            end.join()
+        assert storage.get_study_user_attrs(study_id) == {"key": 1}
     assert "waiting for it: database is locked" in caplog.text
 
 
@@ -126,3 +130,4 @@ def test_sqlite_file_that_is_no_database_is_not_waited_for(tmp_path: Path) -> No
     (tmp_path / "study.db").write_text("this is no database, and it will not become one by waiting" * 20)
     with pytest.raises(DatabaseError, match="not a database"):
         database_at(f"sqlite:///{tmp_path}/study.db").open()
+    assert not opened_below(tmp_path), "nor is it kept open"

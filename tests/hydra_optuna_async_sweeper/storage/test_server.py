@@ -1,14 +1,12 @@
 """The contract, held for a PostgreSQL server: by its URL, and by a `_target_` with that URL."""
 
 import pickle
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 from optuna.exceptions import StorageInternalError
-from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
 
 from hydra_plugins.hydra_optuna_async_sweeper.storage import _postgresql
@@ -29,20 +27,10 @@ def storage(request: pytest.FixtureRequest, postgresql: PostgreSQLServer, tmp_pa
     return resolve_storage(value, tmp_path, tmp_path)
 
 
-@contextmanager
-def opened(storage: StudyStorage) -> Iterator[BaseStorage]:
-    found = storage.open()
-    yield found
-    backend = storage.without_retry(found)._backend  # type: ignore[attr-defined]  # of Optuna's cache
-    assert isinstance(backend, RDBStorage)
-    backend.remove_session()
-    backend.engine.dispose()
-
-
 def test_study_in_a_server_is_the_same_in_every_process_that_opens_it(storage: StudyStorage) -> None:
     again = pickle.loads(pickle.dumps(storage))
     assert again == storage and (storage.file, storage.claims_atomically) == (None, True)
-    with opened(storage) as first, opened(again) as second:
+    with storage.opened() as first, again.opened() as second:
         study_id = first.create_new_study([StudyDirection.MAXIMIZE], "s")
         assert second.get_study_id_from_name("s") == study_id
         assert storage.without_retry(first) is not first
@@ -55,7 +43,7 @@ def enter(lock: AbstractContextManager[object]) -> None:
 
 
 def test_lock_of_the_server_keeps_out_whoever_names_another_file(storage: StudyStorage, tmp_path: Path) -> None:
-    with opened(storage) as first, opened(storage) as second, ThreadPoolExecutor(1) as elsewhere:
+    with storage.opened() as first, storage.opened() as second, ThreadPoolExecutor(1) as elsewhere:
         lock, other = storage.queue_lock(tmp_path / "north", first), storage.queue_lock(tmp_path / "south", second)
         for _ in range(2):
             with lock:
@@ -76,7 +64,7 @@ def connections(postgresql: PostgreSQLServer, storage: StudyStorage) -> int:
 def test_process_holds_one_connection_whatever_its_threads_and_its_lock_do(
     storage: StudyStorage, postgresql: PostgreSQLServer, tmp_path: Path
 ) -> None:
-    with opened(storage) as first, ThreadPoolExecutor(4) as threads:
+    with storage.opened() as first, ThreadPoolExecutor(4) as threads:
         study_id = first.create_new_study([StudyDirection.MAXIMIZE], "s")
         with storage.queue_lock(tmp_path, first):
             list(threads.map(lambda _: first.create_new_trial(study_id), range(20)))
@@ -88,7 +76,7 @@ def test_process_holds_one_connection_whatever_its_threads_and_its_lock_do(
 def test_lock_goes_with_its_connection_and_nothing_is_written_without_it(
     storage: StudyStorage, postgresql: PostgreSQLServer, tmp_path: Path
 ) -> None:
-    with opened(storage) as first, opened(storage) as second:
+    with storage.opened() as first, storage.opened() as second:
         study_id = first.create_new_study([StudyDirection.MAXIMIZE], "s")
         with pytest.raises(StorageInternalError), storage.queue_lock(tmp_path, first):
             with psycopg.connect(postgresql.url("postgres").replace("+psycopg", ""), autocommit=True) as connection:
@@ -110,7 +98,7 @@ def test_reply_that_never_comes_is_asked_for_again(
     storage = resolve_storage(postgresql.new_database(), tmp_path, tmp_path)
     with LossyProxy(postgresql.port) as proxy:
         url = storage.url.replace(f":{postgresql.port}/", f":{proxy.port}/")
-        with opened(database_at(url)) as first:
+        with database_at(url).opened() as first:
             study_id = first.create_new_study([StudyDirection.MAXIMIZE], "s")
             proxy.lose_next_reply.set()
             first.create_new_trial(study_id)
@@ -120,7 +108,7 @@ def test_reply_that_never_comes_is_asked_for_again(
 
 def test_tables_of_another_version_are_refused_with_the_remedy(postgresql: PostgreSQLServer, tmp_path: Path) -> None:
     storage = resolve_storage(postgresql.new_database(), tmp_path, tmp_path)
-    with opened(storage):
+    with storage.opened():
         pass
     with psycopg.connect(storage.url.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute("UPDATE alembic_version SET version_num = 'v3.0.0.a'")

@@ -10,6 +10,7 @@ from optuna.study import StudyDirection
 from hydra_plugins.hydra_optuna_async_sweeper.storage._resolve import database_at, resolve_storage
 from hydra_plugins.hydra_optuna_async_sweeper.storage._storage import StudyStorage
 from hydra_plugins.hydra_search.errors import BadInput
+from tests.sweeps import opened_below
 
 JOURNAL = {"_target_": "optuna.storages.journal.JournalFileBackend", "file_path": "own.log"}
 KINDS = {
@@ -27,21 +28,24 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> StudyStorage:
 
 def test_study_is_the_same_in_every_process_that_opens_it(storage: StudyStorage, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir()), "nothing is made before it is opened"
-    study_id = storage.open().create_new_study([StudyDirection.MAXIMIZE], "s")
+    with storage.opened() as first:
+        study_id = first.create_new_study([StudyDirection.MAXIMIZE], "s")
     again = pickle.loads(pickle.dumps(storage))
     assert again == storage
-    assert again.open().get_study_id_from_name("s") == study_id
+    with again.opened() as second:
+        assert second.get_study_id_from_name("s") == study_id
     assert storage.file is None or storage.file.is_relative_to(tmp_path)
     assert any(path.is_file() for path in tmp_path.rglob("*")), "a relative path is relative to where the search began"
 
 
 def test_lock_keeps_others_out_and_lets_them_in_again(storage: StudyStorage, tmp_path: Path) -> None:
     elsewhere = pickle.loads(pickle.dumps(storage))  # as a worker has it
-    lock, other = (one.queue_lock(tmp_path / "lock", one.open()) for one in (storage, elsewhere))
-    with lock, pytest.raises(Timeout):
-        other.acquire(blocking=False)  # type: ignore[attr-defined]  # a FileLock's
-    with other, pytest.raises(Timeout):
-        lock.acquire(blocking=False)  # type: ignore[attr-defined]
+    with storage.opened() as first, elsewhere.opened() as second:
+        lock, other = storage.queue_lock(tmp_path / "lock", first), elsewhere.queue_lock(tmp_path / "lock", second)
+        with lock, pytest.raises(Timeout):
+            other.acquire(blocking=False)  # type: ignore[attr-defined]  # a FileLock's
+        with other, pytest.raises(Timeout):
+            lock.acquire(blocking=False)  # type: ignore[attr-defined]
 
 
 def test_call_is_made_once_where_no_server_may_be_away(storage: StudyStorage) -> None:
@@ -49,8 +53,18 @@ def test_call_is_made_once_where_no_server_may_be_away(storage: StudyStorage) ->
     with pytest.raises(OSError):
         storage.retry(lambda: (calls.append(None), Path("/absent").read_text())[1])
     assert len(calls) == 1
-    opened = storage.open()
-    assert storage.without_retry(opened) is opened
+    with storage.opened() as opened:
+        assert storage.without_retry(opened) is opened
+
+
+def test_nothing_stays_open_of_what_was_opened_and_looked_at_whatever_went_wrong(
+    storage: StudyStorage, tmp_path: Path
+) -> None:
+    for use in (storage.opened, storage.look):
+        with pytest.raises(RuntimeError, match="amid"), use() as opened:
+            assert opened is not None and not opened.get_all_studies()
+            raise RuntimeError("amid")
+        assert not opened_below(tmp_path)
 
 
 def test_only_sqlite_needs_a_lock_to_claim(tmp_path: Path) -> None:
