@@ -122,7 +122,7 @@ def test_too_many_failures_over_the_whole_search_end_it(run_app: RunApp, tmp_pat
 
 @slow
 def test_when_every_trial_fails_the_search_fails(run_app: RunApp, tmp_path: Path, sweep: Path) -> None:
-    done = run_app("tracked.py", *SEARCH, "bad_job=all", "bad=nan")
+    done = run_app("tracked.py", *SEARCH, "bad_job=all", "bad='nan'")
     assert done.returncode == 1
     assert done.stderr.strip() == "No trial finished, so there is no best one."
     assert states(trials_of(sweep)) == dict.fromkeys(range(4), "FAIL")
