@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from hydra_plugins.hydra_search.claims import is_timed, new_names
 from hydra_plugins.hydra_search.errors import BadInput, DatabaseGone
 from hydra_plugins.hydra_search.files import MULTIRUN, is_full
+from hydra_plugins.hydra_search.hydra_line import as_multirun
 from hydra_plugins.hydra_search.schema import check_types
 from hydra_plugins.hydra_search.settings import check_settings, plain
 from hydra_plugins.hydra_search.waiting import said_if_slow
@@ -75,6 +76,10 @@ class OptunaAsyncSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Run the search to its end. Bad input, a failed or an interrupted search end the program by SystemExit."""
+        with as_multirun(self._config, self._context):
+            self._sweep()
+
+    def _sweep(self) -> None:
         from .search._sweep import Sweep
 
         try:

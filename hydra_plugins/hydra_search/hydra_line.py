@@ -4,7 +4,8 @@ https://hydra.cc/docs/advanced/execution_whitelist/
 """
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.machinery import SOURCE_SUFFIXES, FileFinder, SourceFileLoader
 from inspect import signature
 from types import ModuleType
@@ -13,9 +14,10 @@ from typing import Any
 import hydra
 from hydra import version
 from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import configure_log
 from hydra.types import HydraContext
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 HAS_WHITELIST = "execution_whitelist" in signature(hydra.main).parameters
 
@@ -73,6 +75,24 @@ def _only(whitelist: Sequence[str]) -> Any:  # Any: a class of Hydra 1.4
 def context_like(context: HydraContext, **parts: Any) -> HydraContext:
     """Return a context with other parts, and the same whitelist."""
     return HydraContext(**parts, **_whitelist(context))
+
+
+@contextmanager
+def as_multirun(config: DictConfig, context: HydraContext) -> Iterator[None]:
+    """Do around a sweep what Hydra 1.4 does: `${hydra:...}` is found, callbacks hear of an end by an error too."""
+    if HAS_WHITELIST:
+        yield
+        return
+    instance = HydraConfig.instance()
+    before = instance.cfg
+    instance.set_config(config)
+    try:
+        yield
+    except BaseException:
+        context.callbacks.on_multirun_end(config=config, config_name=config.hydra.job.config_name)
+        raise
+    finally:
+        instance.cfg = before
 
 
 def is_entered(chdir: bool | None) -> bool:
