@@ -29,6 +29,7 @@ FORKABLE = (
 )  # fmt: skip
 FORK, IMPORT, RUNS, UNKNOWN = b"fork", b"import", b"runs", b"unknown"
 LONGEST_MESSAGE = 64  # bytes
+NOT_FOR_SERVER = (signal.SIGINT, signal.SIGTERM)  # but for the sweeper, and for workers
 SECONDS_BETWEEN_LOOKS = 0.01
 
 Start = Callable[[IO[bytes], Mapping[str, str], int], Handle]
@@ -156,7 +157,7 @@ def serve(descriptor: int) -> None:
             a file, is answered by a process number; such a number by the status of that process, or by what else is
             known of it.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):  # which are for the sweeper, and for workers
+    for number in NOT_FOR_SERVER:
         signal.signal(number, signal.SIG_IGN)
     with socket.socket(fileno=descriptor) as questions:
         while threading.active_count() == 1:
@@ -187,13 +188,17 @@ def _import(descriptor: int) -> None:
 
 def _fork(questions: socket.socket, descriptor: int) -> bytes:
     """Return the number of a process that works on the file; in that process, end with it."""
+    # the server ignores them, so one that came to the fork at once would be forgotten
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, NOT_FOR_SERVER)
     pid = os.fork()
     if pid:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         os.close(descriptor)
         return str(pid).encode()
     questions.close()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     if "numpy" in sys.modules:  # else all workers would draw the same numbers; Python's own generator knows forks
         import numpy as np
 

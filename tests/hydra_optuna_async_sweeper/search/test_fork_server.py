@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import ModuleType
 from typing import NoReturn
 
 import cloudpickle
@@ -126,6 +127,14 @@ def test_fork_is_ended_as_a_process_is(fork: Fork) -> None:
     assert [status(worker) for worker in workers] == [-signal.SIGTERM, -signal.SIGKILL]
     workers[0].handle.terminate()
     assert workers[0].handle.poll() == -signal.SIGTERM
+
+
+def test_fork_that_is_told_to_end_before_it_has_begun_ends(monkeypatch: pytest.MonkeyPatch, fork: Fork) -> None:
+    monkeypatch.setattr(_fork_server, "FORKABLE", ("tests.late_fork",))
+    monkeypatch.setitem(sys.modules, "tests.late_fork", ModuleType("tests.late_fork"))  # the server imports it
+    worker = fork(lambda: time.sleep(5))
+    worker.handle.terminate()
+    assert status(worker) == -signal.SIGTERM
 
 
 def test_signals_to_the_whole_group_leave_the_server_there(fork: Fork) -> None:
