@@ -90,6 +90,9 @@ class CmaEsConf(SamplerConf):
     independent_sampler: Any = None
     warn_independent_sampling: bool = True
     consider_pruned_trials: bool = False
+    restart_strategy: str | None = None
+    popsize: int | None = None
+    inc_popsize: int = -1
     use_separable_cma: bool = False
     with_margin: bool = False
     lr_adapt: bool = False
