@@ -39,13 +39,14 @@ class Attempt:
 def objective_values(returned: object, n_objectives: int = 1) -> tuple[float, ...]:
     """Return the job's result as floats, shape (n_objectives,).
 
-    A single objective may be a number or a sequence of one. Strings are refused even where they spell a number,
-    and so are True and False: both are mistakes far more often than results.
+    A single objective may be a number or a sequence of one; an array or a tensor of one axis is a sequence. Strings
+    are refused even where they spell a number, and so are True and False: both are mistakes more often than results.
 
     Raises:
         InvalidObjective: none, nan, infinite, not a number, or not `n_objectives` of them.
     """
-    several = isinstance(returned, Sequence) and not isinstance(returned, (str, bytes))
+    listed = isinstance(returned, Sequence) and not isinstance(returned, (str, bytes))
+    several = listed or getattr(returned, "ndim", 0) == 1
     values = tuple(returned) if several else (returned,)  # type: ignore[arg-type]  # narrowed by `several`
     if len(values) != n_objectives:
         raise InvalidObjective(f"the job must return {n_objectives} value(s), got {len(values)}: {returned!r}")

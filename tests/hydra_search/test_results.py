@@ -39,7 +39,8 @@ def test_anything_else_is_refused_with_what_was_returned(value: object) -> None:
 
 
 def test_several_objectives_keep_their_order_and_number() -> None:
-    assert objective_values((0.9, 12), 2) == (0.9, 12.0)
+    for returned in (0.9, 12), np.array([0.9, 12]):
+        assert objective_values(returned, 2) == (0.9, 12.0)
     with pytest.raises(InvalidObjective, match=r"2 value\(s\), got 3"):
         objective_values((1, 2, 3), 2)
     with pytest.raises(InvalidObjective, match=r"2 value\(s\), got 1: 0.5"):
