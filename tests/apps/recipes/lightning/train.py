@@ -2,7 +2,6 @@
 
 import hydra
 import lightning
-import mlflow
 import torch
 from lightning.pytorch.loggers import MLFlowLogger
 from omegaconf import DictConfig
@@ -44,10 +43,9 @@ def main(cfg: DictConfig) -> float:
     lightning.seed_everything(0)
     x = torch.linspace(-1, 1, 64).unsqueeze(1)
     data = DataLoader(TensorDataset(x, 2 * x + 1), batch_size=16)
-    run = mlflow.active_run()  # the trial's
-    logger = MLFlowLogger(run_id=run.info.run_id, tracking_uri=mlflow.get_tracking_uri()) if run else False
     trainer = lightning.Trainer(
-        max_epochs=cfg.epochs, logger=logger, callbacks=[Report()], accelerator="cpu", log_every_n_steps=1,
+        max_epochs=cfg.epochs, logger=MLFlowLogger(**cfg.logger), callbacks=[Report()],
+        accelerator="cpu", log_every_n_steps=1,
         enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
     )  # fmt: skip
     trainer.fit(Line(cfg.lr), data, data)
