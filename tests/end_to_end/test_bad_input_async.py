@@ -17,8 +17,6 @@ REFUSED = [
     (["+search_space={x: 'tag(log, interval(0, 1))'}"], "x", "tag(log, interval(0, 1))", "leave the tag out"),
     (["+search_space={x: 'tag(lgo, interval(1, 2))'}"], "x", "tag(lgo, interval(1, 2))", "Did you mean log?"),
     (["+search_space={depth: 'rnage(1, 3)'}"], "depth", "rnage(1, 3)", "Did you mean range?"),
-    (["+search_space={depth: '1 to 5'}"], "depth", "1 to 5", "Write range(1, 6)"),
-    (["+search_space={depth: 5}"], "depth", "5", "take the key out of the space"),
     (
         ["+search_space={model: {choices: {linear: {}, momentum: {model.momentun: 'interval(0, 1)'}}}}"],
         "model.momentun", "interval(0, 1)", "Did you mean model.momentum?",
