@@ -17,12 +17,12 @@ from tests.conftest import APPS, ROOT, environment
 
 NODES = {node.key: node for node in nodes() if node.key not in ("hydra.sweeper.sampler", "hydra.sweeper.pruner")}
 OPTIONS = [option for node in NODES.values() for option in node.options]
-CHOICES = ["hydra/sweeper=optuna_async", "hydra/callbacks=[preflight, mlflow]"]
+CHOICES = ["hydra/callbacks=[preflight, mlflow]"]
 
 
 def composed(*overrides: str) -> Any:
     with initialize_config_dir(str(APPS / "quadratic"), job_name="quadratic"):
-        return compose("config", [*CHOICES, *overrides], return_hydra_config=True)
+        return compose("asynchronous", [*CHOICES, *overrides], return_hydra_config=True)
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.key)
