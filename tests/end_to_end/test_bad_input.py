@@ -20,8 +20,6 @@ REFUSED = [
     (["+search_space={x: 'tag(log, interval(0, 1))'}"], "x", "tag(log, interval(0, 1))", "leave the tag out"),
     (["+search_space={x: 'tag(lgo, interval(1, 2))'}"], "x", "tag(lgo, interval(1, 2))", "Did you mean log?"),
     (["+search_space={depth: 'rnage(1, 3)'}"], "depth", "rnage(1, 3)", "Did you mean range?"),
-    (["+search_space={depth: '1 to 5'}"], "depth", "1 to 5", "Write range(1, 6)"),
-    (["+search_space={depth: 5}"], "depth", "5", "take the key out of the space"),
     (
         ["+search_space={depth: {type: int, low: 1, high: 5}}"],
         "depth",
@@ -141,7 +139,7 @@ def test_result_that_is_no_number_is_never_the_best(
 def test_first_result_that_is_no_number_ends_the_search(run_app: RunApp, tmp_path: Path) -> None:
     done = run_app(APP, "--multirun", "result=undefined")
     assert done.returncode == 1
-    assert "InvalidObjective: the job must return a finite number, got nan" in done.stderr
+    assert "NotFinite: the job must return a finite number, got nan" in done.stderr
     assert not (tmp_path / "multirun/quadratic/1").exists()
 
 
