@@ -1,7 +1,7 @@
 import logging
 from pathlib import Path
 
-import optuna
+import optuna.importance  # else the first use of it puts another module in the place of the one that is patched
 import pytest
 
 from hydra_plugins.hydra_search_report._plots import importances, plot, thinned
