@@ -36,7 +36,7 @@ from tasks import Params, Task, tasks
 from hydra_plugins.hydra_optuna_async_sweeper.search._queue import TrialQueue
 from hydra_plugins.hydra_optuna_async_sweeper.storage._storage import StudyStorage
 from hydra_plugins.hydra_optuna_async_sweeper.worker._choice import settle
-from hydra_plugins.hydra_optuna_async_sweeper.worker._draw import draw
+from hydra_plugins.hydra_optuna_async_sweeper.worker._draw import Points, draw
 from hydra_plugins.hydra_optuna_async_sweeper.worker._sampler import Samplers, everywhere
 from hydra_plugins.hydra_optuna_async_sweeper.worker._study import StudyOfTrial
 from hydra_plugins.hydra_search.secrets import Secrets
@@ -68,6 +68,7 @@ def ours(task: Task, sampler: str, seed: int, n_trials: int, workers: int, **set
     storage.create_new_study([optuna.study.StudyDirection[search.directions[0].upper()]], search.study_name)
     queue, samplers = TrialQueue(search, storage), Samplers(spec, everywhere(space), search.study_name)
     ends: dict[int, float] = {}
+    points = Points()
     busy: list[tuple[float, int, Callable[[], object]]] = [(0.0, -worker, int) for worker in range(1, workers + 1)]
     while busy:
         now, _, end = heapq.heappop(busy)
@@ -76,7 +77,7 @@ def ours(task: Task, sampler: str, seed: int, n_trials: int, workers: int, **set
         if claimed is None:
             continue
         study = StudyOfTrial(search, storage, samplers.of_trial(claimed.number), NopPruner(), claimed, Secrets(()))
-        drawn = draw(study, claimed, samplers.of_trial, space.suggest, search.duplicates)
+        drawn = draw(study, claimed, samplers.of_trial, space.suggest, search.duplicates, points)
         drawn.held.release()
         known, params = drawn.known, drawn.trial.params
         ends[claimed.number], end = now + task.seconds(params), _complete(study, task.loss(params))

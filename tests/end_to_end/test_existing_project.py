@@ -98,6 +98,7 @@ def test_project_that_pins_hydra_1_3_searches_with_three_lines_of_yaml(tmp_path:
     environ = {key: value for key, value in environment().items() if key != "PYTHONPATH"}
     search = ["venv/bin/python", "main.py", "--multirun", "hydra/launcher=joblib", "hydra.sweeper.sampler.seed=1"]
     search += ["hydra/sweeper/pruner=median", "hydra.callbacks.mlflow.metric=loss", "hydra.sweep.dir=multirun/search"]
+    search += ["hydra.callbacks.mlflow.direction=minimize"]
     done = subprocess.run(search, cwd=tmp_path, env=environ, text=True, capture_output=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
 
