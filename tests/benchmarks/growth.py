@@ -108,12 +108,12 @@ def print_asks(n_trials: int, rounds: int) -> None:
         print(f"| {name} | {this:.1f} | {plain:.1f} | {this / plain:.2f} |", flush=True)
 
 
-def print_searches(n_trials: int, rounds: int) -> None:
+def print_searches(n_trials: int, rounds: int, names: list[str]) -> None:
     head = f"{n_trials:,} trials, {WORKERS} workers | first {WINDOW}, ms a trial | last {WINDOW}"
     print(
         f"\n| {head} | beside the first | peak memory, MiB | of {n_trials // 10:,} trials |\n|---|---|---|---|---|---|"
     )
-    found: dict[str, list[tuple[float, ...]]] = {name: [] for name in SEARCHES}
+    found: dict[str, list[tuple[float, ...]]] = {name: [] for name in names}
     with tempfile.TemporaryDirectory() as folder:
         for number in range(rounds):
             for name, rows in found.items():
@@ -133,10 +133,11 @@ def main() -> None:
     parser.add_argument("--asked", type=int, default=10_000)
     parser.add_argument("--trials", type=int, default=3_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--first", type=int, metavar="N", help="only the first N of the searches")
     given = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     print_asks(given.asked, given.rounds)
-    print_searches(given.trials, given.rounds)
+    print_searches(given.trials, given.rounds, list(SEARCHES)[: given.first])
 
 
 if __name__ == "__main__":
