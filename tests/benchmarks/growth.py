@@ -25,7 +25,7 @@ from optuna.trial import TrialState, create_trial
 from hydra_plugins.hydra_optuna_async_sweeper.space._tree import parse_space
 from hydra_plugins.hydra_optuna_async_sweeper.worker._draw import Points, draw, wait_for
 from hydra_plugins.hydra_optuna_async_sweeper.worker._sampler import Samplers, everywhere
-from hydra_plugins.hydra_optuna_async_sweeper.worker._study import StudyOfTrial
+from hydra_plugins.hydra_optuna_async_sweeper.worker._study import Searched, StudyOfTrial
 from hydra_plugins.hydra_search.secrets import Secrets
 from tests.studies import finished, trials_of
 from tests.sweeps import made_up_search, queue_of
@@ -42,7 +42,8 @@ def asks(n_trials: int, multivariate: bool, folder: Path) -> Iterator[tuple[floa
     settings = {"seed": 1, "multivariate": multivariate, "constant_liar": True}
     sampler = {"_target_": "optuna.samplers.TPESampler", **settings}
     search = made_up_search(folder, space=SPACE, n_trials=2 * n_trials, sampler=sampler)
-    queue, samplers, points = queue_of(search), Samplers(sampler, everywhere(SPACE), "s"), Points()
+    queue, samplers = queue_of(search), Samplers(sampler, everywhere(SPACE), "s")
+    points, searched = Points(), Searched()
     plain = optuna.create_study(direction="maximize", sampler=TPESampler(**settings))
     chance, distributions = random.Random(1), everywhere(SPACE)
     for _ in range(n_trials):
@@ -54,7 +55,7 @@ def asks(n_trials: int, multivariate: bool, folder: Path) -> Iterator[tuple[floa
     def this() -> Callable[[], object]:
         claimed = queue.claim()
         assert claimed
-        study = StudyOfTrial(search, queue.storage, RandomSampler(), NopPruner(), claimed, Secrets())
+        study = StudyOfTrial(search, queue.storage, RandomSampler(), NopPruner(), claimed, Secrets(), searched)
         drawn = draw(study, claimed, samplers.of_trial, SPACE.suggest, search.duplicates, points)
         wait_for(study, drawn, points)
         drawn.held.release()

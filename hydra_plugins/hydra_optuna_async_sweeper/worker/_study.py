@@ -45,11 +45,31 @@ log = logging.getLogger(__name__)
 LONGEST_ERROR = 2000  # characters of a failed trial's reason in the study
 
 
+class Searched:
+    """The trials of a growing study that are the search's own; each says so from its beginning, and is asked once."""
+
+    def __init__(self) -> None:
+        self._n_asked = 0
+        self._others: set[int] = set()  # the places of trials that confirm others
+
+    def of(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
+        """Return them. `trials` are all of the study, each always in the same place."""
+        if len(trials) < self._n_asked:  # a server that crashed has forgotten some
+            self._n_asked, self._others = 0, set()
+        new = range(self._n_asked, len(trials))
+        self._others.update(place for place in new if is_confirmation(trials[place]))
+        self._n_asked = len(trials)
+        if not self._others:
+            return trials
+        return [trial for place, trial in enumerate(trials) if place not in self._others]
+
+
 class OfSearch:
     """A storage as samplers and pruners see it: without the trials that confirm others, of which they learn nothing."""
 
-    def __init__(self, storage: "BaseStorage") -> None:
+    def __init__(self, storage: "BaseStorage", searched: Searched | None = None) -> None:
         self._storage = storage
+        self._searched = searched or Searched()
         self._is_still = False
         self._seen: list[FrozenTrial] | None = None
 
@@ -69,11 +89,14 @@ class OfSearch:
         self, study_id: int, deepcopy: bool = True, states: "Container[TrialState] | None" = None
     ) -> list[FrozenTrial]:
         """Return the trials of the search."""
-        if not self._is_still or deepcopy:
+        if deepcopy:
             return searched(self._storage.get_all_trials(study_id, deepcopy, states))
-        if self._seen is None:
-            self._seen = searched(self._storage.get_all_trials(study_id, deepcopy=False))
-        return [trial for trial in self._seen if states is None or trial.state in states]
+        trials = self._seen
+        if trials is None:
+            trials = self._searched.of(self._storage.get_all_trials(study_id, deepcopy=False))
+        if self._is_still:
+            self._seen = trials
+        return trials if states is None else [trial for trial in trials if trial.state in states]
 
     def get_best_trial(self, study_id: int) -> FrozenTrial:
         """Return the best one, by its value alone. Raises ValueError where there is none."""
@@ -96,8 +119,9 @@ class StudyOfTrial(Study):
         pruner: "BasePruner",
         trial: FrozenTrial,
         secrets: "Secrets",
+        searched: Searched | None = None,
     ) -> None:
-        self._of_search = OfSearch(storage)
+        self._of_search = OfSearch(storage, searched)
         super().__init__(search.study_name, cast("BaseStorage", self._of_search), sampler, pruner)
         self.storage = storage
         self.trial_id = trial_id(trial)

@@ -42,7 +42,7 @@ from ._job import run_job
 from ._job_config import Composer
 from ._reporter import Reporter
 from ._sampler import Samplers, everywhere, load_custom_space, make_pruner
-from ._study import StudyOfTrial
+from ._study import Searched, StudyOfTrial
 from ._task import JobLeft, JobTrial, Task
 from ._timeout import JobTimedOut
 
@@ -72,7 +72,7 @@ class TrialRunner:
 
     def __post_init__(self) -> None:
         self.samplers = Samplers(self.search.sampler, everywhere(self.search.space), self.search.study_name)
-        self.points = Points()
+        self.points, self.searched = Points(), Searched()
         self.pruner = make_pruner(self.search.pruner)
         self.composer = Composer(self.hydra_context.config_loader, self.config, self.search.composed)
         self.secrets = secrets_of(self.config)
@@ -100,7 +100,9 @@ class TrialRunner:
 
     def _run(self, claimed: FrozenTrial) -> str:
         pruner = NopPruner() if is_confirmation(claimed) else self.pruner
-        study = StudyOfTrial(self.search, self.queue.storage, RandomSampler(), pruner, claimed, self.secrets)
+        study = StudyOfTrial(
+            self.search, self.queue.storage, RandomSampler(), pruner, claimed, self.secrets, self.searched
+        )
         limit, apart = self.search.trial_timeout, is_apart(self.search)
         task = Task(self.task_function, study, self.search.constraints, limit, apart)
         try:

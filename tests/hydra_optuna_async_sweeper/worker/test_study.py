@@ -11,7 +11,7 @@ from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
-from hydra_plugins.hydra_optuna_async_sweeper.worker._study import OfSearch
+from hydra_plugins.hydra_optuna_async_sweeper.worker._study import OfSearch, Searched
 from hydra_plugins.hydra_search.trials import CONFIRMS
 
 X = FloatDistribution(0.0, 1.0)
@@ -57,3 +57,13 @@ def test_study_stands_still_for_as_long_as_a_trial_is_drawn() -> None:
         for states in (None, [TrialState.RUNNING]):
             assert seen.get_all_trials(study_id, deepcopy=False, states=states) == []
     assert len(seen.get_all_trials(study_id, deepcopy=False)) == 1
+
+
+def test_trials_of_the_search_are_told_from_confirming_ones_at_every_look_of_a_growing_study() -> None:
+    confirming = create_trial(value=1.0, user_attrs={CONFIRMS: {"trial": 0, "override": "seed=1"}})
+    own = [create_trial(value=float(n)) for n in range(5)]
+    searched = Searched()
+    assert searched.of(own[:2]) == own[:2]
+    assert searched.of([*own[:2], confirming, own[2]]) == own[:3]
+    assert searched.of([*own[:2], confirming, *own[2:], confirming]) == own
+    assert searched.of(own[:3]) == own[:3], "a crashed server has forgotten the confirming ones"
