@@ -12,6 +12,7 @@ RESULTS = "optimization_results.yaml"  # the name that hydra-optuna-sweeper has 
 SEARCH_FACTS = ".search.json"
 SEARCH_RECORD = ".mlflow_search.json"
 FINGERPRINT = ".fingerprint.json"  # what the search was begun with
+CHECKPOINTS_FOLDER = "checkpoints"  # with a folder for each trial whose job asked for one
 REPORT, TABLE, SUMMARY, BEST = "report.html", "trials.csv", "summary.md", "best.txt"
 
 # of a job's directory

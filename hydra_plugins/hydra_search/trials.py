@@ -25,9 +25,11 @@ REPEATS = "repeats"  # the trial with the same parameters whose end it was given
 # What it confirms: {"trial": 12, "override": "seed=3"}. Such a trial is no part of the search itself
 CONFIRMS = "confirms"
 EXHAUSTED = "exhausted"  # which sweep's sampler had nothing more to try when this trial ended
+# The name of its directory below the sweep's `checkpoints`, if its job asked for one; a repetition of it has the same
+CHECKPOINTS = "checkpoints_in"
 JOB_DIR = "job_dir"  # the job's directory in the sweep's, if that is not the trial's number
 
-OF_QUEUE = frozenset((QUEUED, RETRY_OF, RETRIES, CONFIRMS))  # what a trial has from the queue
+OF_QUEUE = frozenset((QUEUED, RETRY_OF, RETRIES, CONFIRMS, CHECKPOINTS))  # what a trial has from the queue
 WARNING = "warning"  # what a job says of its own result: a text, which the report's advice repeats
 
 # What a job may not write about its trial.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Protocol
 
 Listener = Callable[[float, int], None]
@@ -24,6 +25,12 @@ class CurrentTrial(Protocol):
 
     def set_user_attr(self, key: str, value: object) -> None:
         """Keep a JSON value with the trial."""
+
+    def checkpoint_dir(self) -> Path:
+        """Return the directory, which is there, that the trial has in common with those that repeat it when it is lost.
+
+        Raises what ends a job whose trial somebody else has closed.
+        """
 
 
 _current: list[CurrentTrial] = []
@@ -49,6 +56,26 @@ def set_user_attr(key: str, value: object) -> None:
     """
     if _current:
         _current[-1].set_user_attr(key, value)
+
+
+def checkpoint_dir() -> Path:
+    """Return a directory for what the job needs to go on where it was; it is there.
+
+    In a search it belongs to the trial: when that is requeued, because its worker was killed, preempted or lost, the
+    job that begins again, here or on another machine, is given the same directory with all that was left in it.
+    Elsewhere it is the job's own output directory; without Hydra, the working directory.
+
+    Write aside and rename (`path.replace`): the job may be killed at any moment. Call it anew, or `report`, for each
+    checkpoint: a job that was taken for lost, and whose trial runs elsewhere by now, is ended by an exception there
+    before it writes where the other one does; let it pass. Call it in the job's own process, not in its children.
+    """
+    if _current:
+        return _current[-1].checkpoint_dir()
+    from hydra.core.hydra_config import HydraConfig
+
+    directory = Path(HydraConfig.get().runtime.output_dir) if HydraConfig.initialized() else Path.cwd()
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
 
 
 def report(value: float, step: int) -> None:

@@ -5,6 +5,9 @@ skipped.
 """
 
 import math
+import os
+import re
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +19,10 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from hydra_plugins.hydra_search.files import JOURNAL, RESULTS
-from tests.conftest import APPS, RunApp
+from tests.conftest import APPS, RunApp, StartApp, wait_for
 from tests.recorded import Recorded
+from tests.studies import running
+from tests.tracked import joblib
 
 RECIPES = APPS / "recipes"
 
@@ -31,8 +36,8 @@ def search(run_app: RunApp, recipe: str, *args: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def study_in(folder: Path) -> Study:
-    storage = JournalStorage(JournalFileBackend(str(folder / "search" / JOURNAL)))
+def study_in(folder: Path, search: str = "search") -> Study:
+    storage = JournalStorage(JournalFileBackend(str(folder / search / JOURNAL)))
     return load_study(study_name=None, storage=storage)
 
 
@@ -61,8 +66,33 @@ def test_pytorch_loop_is_pruned_and_leaves_a_checkpoint_for_each_trial(run_app: 
     search(run_app, "pytorch")
     finished = check_pruned_curves(Recorded(tmp_path), "loss", trials=12, steps=20)
     for name in finished:
-        checkpoint = torch.load(tmp_path / "search" / name.removeprefix("trial-") / "checkpoint.pt", weights_only=True)
-        assert checkpoint["epoch"] == 19
+        number = name.removeprefix("trial-")
+        checkpoint = torch.load(tmp_path / "search/checkpoints" / number / "checkpoint.pt", weights_only=True)
+        assert len(checkpoint["losses"]) == 20
+
+
+def test_pytorch_loop_that_is_killed_in_the_middle_ends_with_the_value_of_one_that_was_not(
+    start_app: StartApp, run_app: RunApp, tmp_path: Path
+) -> None:
+    torch = pytest.importorskip("torch", reason="the recipe is about the package torch")
+    one = ("hydra.sweeper.n_trials=1", "hydra/sweeper/pruner=none", "epochs=400")
+    search(run_app, "pytorch", *one, "hydra.sweep.dir=undisturbed")
+    (undisturbed,) = study_in(tmp_path, "undisturbed").trials
+    own = ("hydra.sweeper.study_name=search", "hydra.sweep.dir=search", "hydra.sweeper.report=false", *joblib(1))
+    killed = start_app("recipes/pytorch/train.py", "--multirun", *one, *own)
+    kept = tmp_path / "search/checkpoints/0/checkpoint.pt"
+    wait_for(kept.exists, 120, "the first checkpoint")
+    (worker,) = {trial.user_attrs["worker"]["pid"] for trial in running(study_in(tmp_path).trials)}
+    os.kill(worker, signal.SIGKILL)
+    output = killed.communicate(timeout=240)[0]
+    assert killed.returncode == 0, output
+    lost, again = study_in(tmp_path).trials
+    assert lost.user_attrs["lost"] and again.user_attrs["retry_of"] == 0
+    (epoch,) = re.findall(r"Going on after epoch (\d+)", (tmp_path / "search/1/train.log").read_text())
+    assert int(epoch) < 399 and again.params == undisturbed.params
+    assert again.value == undisturbed.value
+    assert again.intermediate_values == undisturbed.intermediate_values
+    assert len(torch.load(kept, weights_only=True)["losses"]) == 400
 
 
 def test_pytorch_loop_trains_once_without_a_search(run_app: RunApp, tmp_path: Path) -> None:

@@ -1,10 +1,20 @@
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hydra_plugins import hydra_trial
-from hydra_plugins.hydra_trial import confirmed_number, listening, muted, report, running, set_user_attr, trial_number
+from hydra_plugins.hydra_trial import (
+    checkpoint_dir,
+    confirmed_number,
+    listening,
+    muted,
+    report,
+    running,
+    set_user_attr,
+    trial_number,
+)
 
 
 def test_report_does_nothing_without_a_listener_and_reaches_each_one_inside_the_block() -> None:
@@ -83,6 +93,9 @@ class Trial:
     def set_user_attr(self, key: str, value: object) -> None:
         self.kept[key] = value
 
+    def checkpoint_dir(self) -> Path:
+        return Path("of/trial/7")
+
 
 def test_job_knows_its_trial_inside_the_block_only() -> None:
     trial = Trial()
@@ -96,6 +109,18 @@ def test_job_knows_its_trial_inside_the_block_only() -> None:
     assert trial.kept == {"note": [1]}
 
 
+def test_checkpoints_of_a_job_without_a_trial_lie_in_the_working_directory_where_there_is_no_hydra_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with running(Trial()):
+        assert checkpoint_dir() == Path("of/trial/7")
+    assert checkpoint_dir() == tmp_path
+
+
 def test_package_offers_jobs_these_names_and_no_more() -> None:
-    asked, told = {"confirmed_number", "trial_number"}, {"TrialPruned", "muted", "report", "set_user_attr"}
+    asked, told = (
+        {"checkpoint_dir", "confirmed_number", "trial_number"},
+        {"TrialPruned", "muted", "report", "set_user_attr"},
+    )
     assert set(hydra_trial.__all__) == asked | told

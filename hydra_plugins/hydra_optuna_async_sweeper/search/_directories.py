@@ -4,6 +4,7 @@ What another search has left where this one would write is refused too.
 """
 
 import atexit
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,16 +15,20 @@ from optuna.samplers import RandomSampler
 
 from hydra_plugins.hydra_search.claims import claim, release_if_unused
 from hydra_plugins.hydra_search.errors import bad_input
-from hydra_plugins.hydra_search.files import JOB_RECORD, RESULT, RESULTS
+from hydra_plugins.hydra_search.files import CHECKPOINTS_FOLDER, JOB_RECORD, RESULT, RESULTS
 from hydra_plugins.hydra_search.jobs import check_subdirs, subdir_of
 from hydra_plugins.hydra_search.secret_sources import recorded_yaml, secrets_of
+from hydra_plugins.hydra_search.trials import CHECKPOINTS
 
 if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
     from ..space._tree import Space
     from ..storage._storage import StudyStorage
 
 Compose = Callable[[Sequence[str], int], DictConfig]
 
+NAME_OF_CHECKPOINTS = re.compile(r"\d+(-\d+)?")  # what `take_checkpoints` gives
 DRAWS = 12  # jobs that are looked at where the trial's number does not tell them apart
 
 
@@ -63,6 +68,31 @@ def take_directory(sweep_dir: str, job: DictConfig) -> str:
     with read_write(job.hydra):
         job.hydra.sweep.subdir = subdir
     return subdir
+
+
+def take_checkpoints(sweep_dir: str, number: int) -> Path:
+    """Make a directory for the checkpoints of a trial: one that was not there, whatever an earlier study has left.
+
+    Its name is the trial's number, with another one behind it if that is taken; the trial is to keep it in CHECKPOINTS.
+
+    Raises:
+        OSError: it can't be made.
+    """
+    folder, name, taken = Path(sweep_dir, CHECKPOINTS_FOLDER), str(number), 1
+    folder.mkdir(parents=True, exist_ok=True)
+    while True:
+        try:
+            (folder / name).mkdir()
+            return folder / name
+        except FileExistsError:
+            taken += 1
+            name = f"{number}-{taken}"
+
+
+def checkpoints_of(trial: "FrozenTrial", sweep_dir: str) -> Path | None:
+    """Return the directory for the checkpoints of a trial; None if it has none."""
+    name = str(trial.user_attrs.get(CHECKPOINTS))
+    return Path(sweep_dir, CHECKPOINTS_FOLDER, name) if NAME_OF_CHECKPOINTS.fullmatch(name) else None
 
 
 def take_sweep_dir(sweep_dir: str, config: DictConfig) -> bool:

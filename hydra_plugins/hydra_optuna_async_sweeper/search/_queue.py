@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from hydra_plugins.hydra_search.owner import Owner, Watch, is_ours, owner_of, sweeper_of
 from hydra_plugins.hydra_search.results import Attempt, load_result, mark_lost
 from hydra_plugins.hydra_search.trials import (
+    CHECKPOINTS,
     CONFIRMS,
     FIXED,
     INTERRUPTED,
@@ -167,7 +168,7 @@ class TrialQueue:
         return [
             _waiting_trial(
                 {**trial.system_attrs.get(FIXED, {}), **trial.params},  # it may have been lost between two parameters
-                {key: trial.user_attrs[key] for key in (CONFIRMS,) if key in trial.user_attrs}
+                {key: trial.user_attrs[key] for key in (CONFIRMS, CHECKPOINTS) if key in trial.user_attrs}
                 | {
                     RETRY_OF: trial.number,
                     RETRIES: retries_of(trial.user_attrs) + (trial.user_attrs[LOST] != INTERRUPTED),

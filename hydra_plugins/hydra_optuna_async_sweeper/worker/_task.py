@@ -14,9 +14,11 @@ from hydra_plugins.hydra_search.errors import SearchError, TrialLost
 from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.results import Attempt, forget_result, mark_lost, objective_values, save_result
 from hydra_plugins.hydra_search.signals import Terminated
-from hydra_plugins.hydra_search.trials import CONFIRMS, RESERVED, reason_of
+from hydra_plugins.hydra_search.trials import CHECKPOINTS, CONFIRMS, RESERVED, reason_of
 
+from .._upstream import trial_id
 from ..search._constraints import Constraint
+from ..search._directories import checkpoints_of, take_checkpoints
 from ._study import StudyOfTrial
 from ._timeout import STATUS, JobTimedOut, time_limit
 
@@ -123,8 +125,9 @@ def output_dir() -> Path:
 class JobTrial:
     """The trial as a job sees it: what the search itself writes there is not the job's."""
 
-    def __init__(self, trial: Trial) -> None:
+    def __init__(self, trial: Trial, sweep_dir: str) -> None:
         self._trial = trial
+        self._sweep_dir = sweep_dir
 
     @property
     def number(self) -> int:
@@ -149,3 +152,19 @@ class JobTrial:
                 f"Choose another name than {', '.join(sorted(RESERVED))}."
             )
         self._trial.set_user_attr(key, value)
+
+    def checkpoint_dir(self) -> Path:
+        """Return the directory for checkpoints, made if need be; the study knows whose it is before the job does.
+
+        Raises:
+            TrialLost: somebody else has closed the trial: its checkpoints are another one's now, or nobody's.
+        """
+        now = self._trial.storage.get_trial(trial_id(self._trial))
+        if now.state.is_finished():
+            raise TrialLost(f"The study has closed trial {now.number}: {reason_of(now) or now.state.name}")
+        directory = checkpoints_of(now, self._sweep_dir)
+        if directory is None:
+            directory = take_checkpoints(self._sweep_dir, now.number)
+            self._trial.set_user_attr(CHECKPOINTS, directory.name)
+        directory.mkdir(parents=True, exist_ok=True)
+        return directory

@@ -151,7 +151,7 @@ class TrialRunner:
         if subdir != str(trial.number):
             trial.set_user_attr(JOB_DIR, subdir)
         forget_result(Path(self.search.sweep_dir, subdir))  # of a search that is not in this study any more
-        with hydra_trial.running(JobTrial(trial)), hydra_trial.listening(Reporter(trial)):
+        with hydra_trial.running(JobTrial(trial, self.search.sweep_dir)), hydra_trial.listening(Reporter(trial)):
             return run_job(task, job, self.hydra_context, subdir)
 
     def _draw(self, study: StudyOfTrial, claimed: FrozenTrial) -> Drawn:
