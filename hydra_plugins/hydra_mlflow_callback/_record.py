@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -12,7 +11,7 @@ from pathlib import Path
 from hydra_plugins.hydra_search.files import JOB_RECORD, SEARCH_RECORD, write_aside
 from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.results import Attempt, load_violation, reason_of_loss
-from hydra_plugins.hydra_search.urls import MASK, by_variable, from_variables, masked
+from hydra_plugins.hydra_search.urls import kept, known
 
 from .config import Settings
 
@@ -48,8 +47,7 @@ class SearchRecord:
         """Write the record into the sweep directory."""
         directory.mkdir(parents=True, exist_ok=True)
         content = asdict(self)
-        uri = by_variable(self.settings.tracking_uri)
-        content["settings"]["tracking_uri"] = masked(uri) if uri == self.settings.tracking_uri else uri
+        content["settings"]["tracking_uri"] = kept(self.settings.tracking_uri)
         write_aside(directory / SEARCH_RECORD, json.dumps(content), private=True)
 
 
@@ -61,7 +59,7 @@ def load_search(directory: Path) -> SearchRecord:
     """
     content = json.loads((directory / SEARCH_RECORD).read_text(encoding="utf-8"))
     options = content.pop("settings")
-    options["tracking_uri"] = _with_password(options["tracking_uri"])
+    options["tracking_uri"] = known(options["tracking_uri"])
     for key in ("metrics", "directions", "exclude_params", "redact", "artifacts"):
         options[key] = tuple(options.get(key, ()))
     content["fixed_keys"] = tuple(content["fixed_keys"])
@@ -69,12 +67,6 @@ def load_search(directory: Path) -> SearchRecord:
     sweeps = map(Owner.of_attribute, content.get("sweeps", ()))
     content["sweeps"] = tuple(sweep for sweep in sweeps if sweep)
     return SearchRecord(settings=Settings(**options), **content)
-
-
-def _with_password(uri: str) -> str:
-    """Return the address of the server as this process's environment has it; a password is not kept in files."""
-    own = os.environ.get("MLFLOW_TRACKING_URI", "")
-    return own if MASK in uri and masked(own) == uri else from_variables(uri)
 
 
 @dataclass

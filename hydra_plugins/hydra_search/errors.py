@@ -12,6 +12,10 @@ class BadInput(SearchError, ValueError):
     """What the user wrote can't be run. The message names the key, the rule, the value received and the remedy."""
 
 
+class NotFound(SearchError, LookupError):
+    """There is no such search, or where it lives can't be opened."""
+
+
 def is_refusal(left: BaseException | None) -> bool:
     """Tell whether the program is left because the search was refused: then nothing of it has run."""
     return isinstance(left, SystemExit) and isinstance(left.__context__, BadInput)

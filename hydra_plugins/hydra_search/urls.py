@@ -87,6 +87,19 @@ def from_variables(url: str) -> str:
     return _VARIABLE.sub(lambda found: os.environ.get(found[1], found[0]), url)
 
 
+def kept(url: str) -> str:
+    """Return the URL as it may stand in a file: a password by the variable that holds it, or hidden."""
+    named = by_variable(url)
+    return masked(url) if named == url else named
+
+
+def known(url: str) -> str:
+    """Return a `kept` URL with the password that this process's environment has; as it is where it has none."""
+    if MASK in url:
+        return next((value for value in os.environ.values() if MASK not in value and masked(value) == url), url)
+    return from_variables(url)
+
+
 def missing_variable(url: str) -> str | None:
     """Return the name of a variable that this process would need to know the URL."""
     found = _VARIABLE.search(url)

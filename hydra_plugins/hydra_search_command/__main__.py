@@ -5,30 +5,30 @@ hydra-search schema > search.json a JSON Schema of them, for editors
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 
+from hydra_plugins.hydra_search.errors import SearchError, one_line
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Do what the command line asks for."""
+    """Do what the command line asks for. A refusal is one line, and exit status 2."""
+    from ._verbs import ADD
+
     parser = argparse.ArgumentParser(prog="hydra-search", description="What the plugins can be asked beside a search.")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    reference = verbs.add_parser("reference", help="print every key: default, meaning, example")
-    reference.add_argument("key", nargs="?", default="", help="only the keys that begin so, as hydra.sweeper")
-    verbs.add_parser("schema", help="print a JSON Schema of these keys, for editors")
+    for add in ADD:
+        add(verbs)
     options = parser.parse_args(arguments)
-    if options.verb == "schema":
-        from ._schema import schema
-
-        print(json.dumps(schema(), indent=2))  # noqa: T201  # what was asked for
-        return
-    from ._reference import reference_text
-
     try:
-        print(reference_text(options.key))  # noqa: T201  # what was asked for
-    except LookupError as error:
-        parser.error(str(error))
+        status = options.run(options)
+    except SearchError as error:
+        parser.exit(2, f"{parser.prog} {options.verb}: {one_line(error)}\n")
+    except BrokenPipeError:  # whoever reads has seen enough, as `head` does
+        sys.stderr.close()
+        raise SystemExit(1) from None
+    if status:
+        raise SystemExit(status)
 
 
 if __name__ == "__main__":

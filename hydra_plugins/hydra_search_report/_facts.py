@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from hydra_plugins.hydra_search.files import SEARCH_FACTS, write_aside
+from hydra_plugins.hydra_search.files import JOURNAL, SEARCH_FACTS, write_aside
 from hydra_plugins.hydra_search.urls import masked
 
 PACKAGES = {"hydra": "hydra-core", "optuna": "optuna", "sklearn": "scikit-learn", "mlflow": "mlflow"}
@@ -64,6 +64,7 @@ class SearchFacts:
     git_dirty: bool = False
     started: float = 0.0  # seconds since the epoch
     storage: str = ""  # for reading; holds no password
+    address: str = ""  # of its database, a password as the variable that holds it; empty for another storage
 
     def with_surroundings(self, argv: Sequence[str], interpreter: str = "python") -> "SearchFacts":
         """Return the facts with command, program, versions, commit and time of the search that starts here and now.
@@ -82,6 +83,15 @@ class SearchFacts:
     def save(self, directory: Path) -> None:
         """Write the facts into the sweep directory."""
         write_aside(directory / SEARCH_FACTS, json.dumps(asdict(self), indent=1), private=True)
+
+    def place(self, directory: Path) -> str:
+        """Return where the study lives, as `studies.opened` takes it: its database, or the sweep directory's journal.
+
+        Args:
+            directory: the sweep directory, which may have been moved.
+        """
+        databases = [place for place in (self.address, self.storage) if "://" in place]
+        return databases[0] if databases else str(directory / JOURNAL)
 
     @classmethod
     def load(cls, directory: Path) -> "SearchFacts":

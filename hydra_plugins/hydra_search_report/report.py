@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hydra_plugins.hydra_search.files import BEST, REPORT, SUMMARY, TABLE, write_aside
-from hydra_plugins.hydra_search.trials import searched
+from hydra_plugins.hydra_search.trials import Outcome, over, searched
 
 from ._facts import SearchFacts, SpaceRow
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-__all__ = ["SearchFacts", "SpaceRow", "write_report"]
+__all__ = ["SearchFacts", "SpaceRow", "status_of", "write_report"]
 
 
 def write_report(facts: SearchFacts, trials: Sequence["FrozenTrial"], directory: Path, status: str) -> None:
@@ -46,3 +46,15 @@ def write_report(facts: SearchFacts, trials: Sequence["FrozenTrial"], directory:
     write_aside(directory / SUMMARY, summary(facts, trials, best, advice, status))
     course, parameters = search_plots(facts, of_search), sections(facts, of_search, measured)
     write_aside(directory / REPORT, Page(facts, trials, status, best, advice, course, parameters).html())
+
+
+def status_of(facts: SearchFacts, trials: Sequence["FrozenTrial"]) -> str:
+    """Say from the trials alone how far the search is."""
+    from ._trials import counts
+
+    ended = len(over(trials, facts.max_retries))
+    if ended >= facts.n_trials:
+        return "complete"
+    running = counts(facts, trials).get(Outcome.RUNNING)
+    left = f", {running} were running when last seen" if running else ""
+    return f"unfinished: {ended} of {facts.n_trials} trials are over{left}"

@@ -8,7 +8,8 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from hydra_plugins.hydra_optuna_async_sweeper.storage._resolve import database_at
-from hydra_plugins.hydra_search_report.__main__ import main, status_of
+from hydra_plugins.hydra_search_report.__main__ import main
+from hydra_plugins.hydra_search_report.report import status_of
 from tests.searches import CONDITIONAL, FACTS, conditional, made_up
 from tests.sweeps import opened_below
 

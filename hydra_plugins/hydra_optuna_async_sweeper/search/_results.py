@@ -20,6 +20,7 @@ from hydra_plugins.hydra_search.grammar import override_text
 from hydra_plugins.hydra_search.secret_sources import secrets_of
 from hydra_plugins.hydra_search.settings import read_setting
 from hydra_plugins.hydra_search.trials import best_trials, directory_of, finished
+from hydra_plugins.hydra_search.urls import kept
 from hydra_plugins.hydra_search_report.report import SearchFacts, SpaceRow, write_report
 
 from ..space._parameter import stored_text
@@ -193,6 +194,7 @@ def _facts_of(search: "Search", config: DictConfig) -> SearchFacts:
         of_single_run=of_single_run(search, config),
         max_retries=search.max_retries,
         storage=as_typed(search.storage.shown),
+        address=kept(search.storage.url),
         redact=secrets.patterns,
     ).with_surroundings(argv, interpreter())
 

@@ -11,15 +11,13 @@ from optuna.storages import BaseStorage, RDBStorage, get_storage
 
 from hydra_plugins.hydra_search.errors import bad_input, one_line
 from hydra_plugins.hydra_search.settings import check_directory
+from hydra_plugins.hydra_search.studies import limits_of
 from hydra_plugins.hydra_search.urls import by_variable, from_variables, masked
 
 from .._upstream import database_of
 from ._retry import RetryingStorage, retry
 from ._storage import STORAGE, StudyStorage, Target, instantiated
 
-SECONDS_TO_CONNECT = 10
-SECONDS_OF_A_LOCK = 60  # that the driver waits for; it tells who waits longer
-KNOW_CONNECT_TIMEOUT = re.compile(r"(postgresql(\+psycopg2?)?|mysql(\+(pymysql|mysqldb))?)://")
 SQLITE_FILE = re.compile(r"(sqlite(?:\+\w+)?:///)([^?]+)")
 
 
@@ -82,9 +80,8 @@ class Database(StudyStorage):
         from sqlalchemy import NullPool, create_engine
         from sqlalchemy.exc import SQLAlchemyError
 
-        limit = {"connect_timeout": SECONDS_TO_CONNECT} if KNOW_CONNECT_TIMEOUT.match(self.url) else {}
         try:
-            create_engine(self.url, poolclass=NullPool, connect_args=limit).connect().close()
+            create_engine(self.url, poolclass=NullPool, connect_args=limits_of(self.url)).connect().close()
         except ImportError as error:
             remedy = "For PostgreSQL: pip install 'psycopg[binary]', and write postgresql+psycopg://..."
             rule = f"its database driver is not installed ({error})"
@@ -115,7 +112,7 @@ class SQLite(Database):
     def _made(self) -> BaseStorage:
         if self.target is not None:
             return get_storage(instantiated(self.target))
-        return get_storage(made(self.url, {"connect_args": {"timeout": SECONDS_OF_A_LOCK}}))
+        return get_storage(made(self.url, {"connect_args": limits_of(self.url)}))
 
     def check_reachable(self, key: str) -> None:
         """Ask only for its name: the file is made when it is opened."""

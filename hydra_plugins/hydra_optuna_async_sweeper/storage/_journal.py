@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
 from optuna.storages import BaseStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.storages.journal import JournalFileBackend
 
 from hydra_plugins.hydra_search.errors import bad_input
+from hydra_plugins.hydra_search.studies import journal_lock
 
 from .._upstream import QuickJournal
 from ._damage import ends_well, mend
@@ -41,10 +41,10 @@ class Journal(StudyStorage):
             return self._open()
 
     def _open(self) -> BaseStorage:
-        return QuickJournal(JournalFileBackend(str(self.file), lock_obj=JournalLock(self.file)))
+        return QuickJournal(JournalFileBackend(str(self.file), lock_obj=journal_lock(self.file)))
 
     def _mend(self) -> bool:
-        lock = JournalLock(self.file)
+        lock = journal_lock(self.file)
         lock.acquire()
         try:
             return mend(self.file)
@@ -55,39 +55,3 @@ class Journal(StudyStorage):
     def shown(self) -> str:
         """The path."""
         return str(self.file)
-
-
-class JournalLock(JournalFileOpenLock):
-    """Excludes other writers by a lock of the operating system, which goes with a killed process.
-
-    Optuna's own lock files stay behind a killed process, and everybody waits 30 s for them. Whoever gets the lock first
-    cuts off what a killed writer left half-written: the next line would otherwise be glued to it, and never be read.
-    """
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(str(path))  # the type that JournalFileBackend takes; both of its methods stand below
-        self._path = path
-        self._lock = FileLock(path.with_name(f".{path.name}.lock"))
-
-    def acquire(self) -> bool:
-        """Wait for the lock, and mend the end of the file."""
-        self._lock.acquire(poll_interval=0.002)
-        cut_half_line(self._path)
-        return True
-
-    def release(self) -> None:
-        """Let the next writer in."""
-        self._lock.release()
-
-
-def cut_half_line(path: Path) -> None:
-    """Shorten a file that does not end with a line end to its last whole line."""
-    with path.open("rb+") as file:
-        end = file.seek(0, 2)
-        if end == 0:
-            return
-        file.seek(end - 1)
-        if file.read(1) == b"\n":
-            return
-        file.seek(0)
-        file.truncate(file.read().rfind(b"\n") + 1)

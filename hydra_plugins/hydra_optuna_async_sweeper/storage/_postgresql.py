@@ -17,8 +17,9 @@ from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial
 
 from hydra_plugins.hydra_search.errors import bad_input
+from hydra_plugins.hydra_search.studies import SECONDS_TO_CONNECT
 
-from ._database import SECONDS_TO_CONNECT, Database
+from ._database import Database
 from ._incremental import IncrementalStorage
 from ._retry import RetryingStorage, retry
 from ._storage import STORAGE, instantiated

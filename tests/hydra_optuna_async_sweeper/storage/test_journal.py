@@ -6,7 +6,8 @@ import pytest
 from filelock import FileLock, Timeout
 from optuna.study import StudyDirection
 
-from hydra_plugins.hydra_optuna_async_sweeper.storage._journal import Journal, JournalLock
+from hydra_plugins.hydra_optuna_async_sweeper.storage._journal import Journal
+from hydra_plugins.hydra_search.studies import journal_lock
 
 
 def test_half_line_of_a_killed_writer_is_cut_off_and_the_next_line_is_read(tmp_path: Path) -> None:
@@ -20,7 +21,7 @@ def test_half_line_of_a_killed_writer_is_cut_off_and_the_next_line_is_read(tmp_p
 
 def test_writer_waits_until_the_one_before_has_written(tmp_path: Path) -> None:
     (tmp_path / "journal.log").touch()
-    lock, other = JournalLock(tmp_path / "journal.log"), FileLock(tmp_path / ".journal.log.lock")
+    lock, other = journal_lock(tmp_path / "journal.log"), FileLock(tmp_path / ".journal.log.lock")
     lock.acquire()
     with pytest.raises(Timeout):
         other.acquire(blocking=False)

@@ -14,9 +14,10 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 
-from hydra_plugins.hydra_optuna_async_sweeper.storage import _database, _retry
+from hydra_plugins.hydra_optuna_async_sweeper.storage import _retry
 from hydra_plugins.hydra_optuna_async_sweeper.storage._resolve import database_at
 from hydra_plugins.hydra_optuna_async_sweeper.storage._retry import OF_ONE_TRIAL, RetryingStorage, TrialForgotten, retry
+from hydra_plugins.hydra_search import studies
 from hydra_plugins.hydra_search.errors import DatabaseGone
 from tests.sweeps import opened_below
 
@@ -113,7 +114,7 @@ def test_copy_of_a_storage_that_waits_reads_the_same_study(
 def test_locked_sqlite_file_is_waited_for_longer_than_its_driver_waits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(_database, "SECONDS_OF_A_LOCK", 0.05)
+    monkeypatch.setattr(studies, "SECONDS_OF_A_LOCK", 0.05)
     with database_at(f"sqlite:///{tmp_path}/study.db").opened() as storage:
         study_id = storage.create_new_study([], "s")
         with closing(sqlite3.connect(tmp_path / "study.db", check_same_thread=False)) as other:

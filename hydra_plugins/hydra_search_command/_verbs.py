@@ -1,0 +1,16 @@
+"""The verbs of the command, each module with its own: one line for each."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from . import _manual
+
+if TYPE_CHECKING:
+    import argparse
+
+    Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
+
+# Each adds the parsers of its verbs, with `run`: called with the options, it returns the exit status, None for 0.
+ADD: tuple[Callable[["Verbs"], None], ...] = (
+    _manual.add,
+)  # fmt: skip
