@@ -43,6 +43,12 @@ class SearchRecord:
         """Return the other sweeps of the search that can be seen from here and go on."""
         return tuple(one for one in self.sweeps if one != Owner.me() and one.is_here() and one.is_alive())
 
+    def goes_on(self) -> bool:
+        """Tell whether a sweep may still work on the search: none that can be seen from here and is gone."""
+        sweeps = self.sweeps or ((self.sweep,) if self.sweep else ())
+        gone = bool(sweeps) and all(one.is_here() and not one.is_alive() for one in sweeps)
+        return self.status == "RUNNING" and not gone
+
     def save(self, directory: Path) -> None:
         """Write the record into the sweep directory."""
         directory.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from hydra_plugins.hydra_search.commands import module_command
-from hydra_plugins.hydra_search.errors import SearchError, one_line
+from hydra_plugins.hydra_search.errors import Undelivered, one_line
 from hydra_plugins.hydra_search.files import SEARCH_RECORD, SUMMARY
 from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.secret_sources import secrets_of
@@ -44,10 +44,6 @@ SECONDS_BETWEEN_LOOKS = 5.0
 SHARE = 0.05
 # A job that ended before another one may be heard of after it, and would change the points that follow.
 SETTLED_AFTER = 2.0
-
-
-class Undelivered(SearchError):
-    """MLflow can't be reached at the end of a search; what it should know stands in the search's directories."""
 
 
 def open_search(settings: Settings, config: "DictConfig") -> SearchRecord:

@@ -16,6 +16,10 @@ class NotFound(SearchError, LookupError):
     """There is no such search, or where it lives can't be opened."""
 
 
+class Undelivered(SearchError):
+    """MLflow can't be reached at the end of a search; what it should know stands in the search's directories."""
+
+
 def is_refusal(left: BaseException | None) -> bool:
     """Tell whether the program is left because the search was refused: then nothing of it has run."""
     return isinstance(left, SystemExit) and isinstance(left.__context__, BadInput)

@@ -7,8 +7,8 @@ A verb's module has `add(verbs)`, which adds its parsers: `add_search(parser)` g
         trials_of(search.storage, search.study_name)  # of hydra_search/studies.py
 
 A search is named by its sweep directory, or by its study's name: with `--storage` in that storage, else by the name of
-its directory below multirun/. What can't be found is a `NotFound`; `main` tells any `SearchError` in one line and exits
-with status 2.
+its directory below multirun/, or the study of one there. What can't be found is a `NotFound`; `main` tells any
+`SearchError` in one line and exits with status 2.
 """
 
 import argparse
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 MARKS = (SEARCH_FACTS, FINGERPRINT, SEARCH_RECORD, JOURNAL, MULTIRUN)  # of a sweep directory; one is enough
 BELOW = Path("multirun")  # where Hydra has sweep directories unless told otherwise
+DEPTH = 3  # of folders below: Hydra's own default is multirun/2026-03-01/12-00-00
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def found(search: str, storage: str | None = None) -> Iterator[Found]:
     Raises:
         NotFound: there is no such search, or its study can't be opened.
     """
-    directory = directory_of_search(search)
+    directory = directory_of_search(search, named=storage is not None)
     if directory is None and storage is None:
         raise NotFound(_absent(search))
     facts, name = (load_facts(directory), name_of(directory)) if directory else (None, search)
@@ -85,10 +86,39 @@ def found(search: str, storage: str | None = None) -> Iterator[Found]:
         yield Found(name, storage_there, number, masked(place), directory, facts)
 
 
-def directory_of_search(search: str) -> Path | None:
-    """Return the sweep directory that this names, by its path or by its name below multirun/; None if there is none."""
-    ways = [way for way in (Path(search), BELOW / search) if is_sweep_directory(way)]
-    return ways[0] if ways else None
+def directory_of_search(search: str, *, named: bool = False) -> Path | None:
+    """Return the sweep directory that this names; None if there is none.
+
+    That is: at this path, with this name below multirun/, or there with a study of this name, the latest of several.
+
+    Args:
+        search: a path, or a name.
+        named: only by its path, or as that of a study of this name.
+    """
+    if is_sweep_directory(Path(search)):
+        return Path(search)
+    if is_sweep_directory(BELOW / search) and not (named and name_of(BELOW / search) not in ("", search)):
+        return BELOW / search
+    if "/" in search:
+        return None
+    return max((d for d in sweep_directories(BELOW) if name_of(d) == search), key=_last_change, default=None)
+
+
+def sweep_directories(folder: Path, depth: int = DEPTH) -> Iterator[Path]:
+    """Yield the sweep directories below a folder, by path; of what is inside of one nothing is looked at."""
+    try:
+        inside = sorted(path for path in folder.iterdir() if path.is_dir())
+    except OSError:
+        return
+    for path in inside:
+        if is_sweep_directory(path):
+            yield path
+        elif depth > 1:
+            yield from sweep_directories(path, depth - 1)
+
+
+def _last_change(directory: Path) -> float:
+    return directory.stat().st_mtime
 
 
 def is_sweep_directory(directory: Path) -> bool:

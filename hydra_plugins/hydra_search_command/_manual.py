@@ -9,7 +9,7 @@ from hydra_plugins.hydra_search.errors import NotFound
 from ._output import say
 
 if TYPE_CHECKING:
-    from ._verbs import Verbs
+    from ._output import Verbs
 
 
 def add(verbs: "Verbs") -> None:

@@ -4,6 +4,10 @@ import argparse
 import json
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -3,14 +3,10 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from . import _manual
+from . import _afterwards, _manual
 
 if TYPE_CHECKING:
-    import argparse
-
-    Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
+    from ._output import Verbs
 
 # Each adds the parsers of its verbs, with `run`: called with the options, it returns the exit status, None for 0.
-ADD: tuple[Callable[["Verbs"], None], ...] = (
-    _manual.add,
-)  # fmt: skip
+ADD: tuple[Callable[["Verbs"], None], ...] = (_afterwards.add, _manual.add)

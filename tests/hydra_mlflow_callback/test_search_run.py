@@ -16,8 +16,9 @@ from omegaconf import OmegaConf
 from hydra_plugins.hydra_mlflow_callback.__main__ import main
 from hydra_plugins.hydra_mlflow_callback._client import open_experiment
 from hydra_plugins.hydra_mlflow_callback._record import SearchRecord, load_job, load_search
-from hydra_plugins.hydra_mlflow_callback._search_run import LiveCurve, Undelivered, close_search, open_search
+from hydra_plugins.hydra_mlflow_callback._search_run import LiveCurve, close_search, open_search
 from hydra_plugins.hydra_mlflow_callback.config import Settings
+from hydra_plugins.hydra_search.errors import Undelivered
 from hydra_plugins.hydra_search.files import JOB_RECORD
 from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.results import mark_lost, save_result
@@ -298,6 +299,19 @@ def test_late_delivery_leaves_a_job_elsewhere_alone_if_its_sweep_was_interrupted
     replace(search, status="KILLED").save(sweep_dir)
     main([str(sweep_dir)])
     assert set(client.runs()) == {"search"} and load_job(sweep_dir / "0").status == "RUNNING"
+
+
+def test_late_delivery_after_the_sweep_was_killed_ends_its_run_and_one_elsewhere_is_waited_for(
+    begin: Begin, client: TrackingClient, make_job: MakeJob, sweep_dir: Path
+) -> None:
+    search, gone = begin(), replace(Owner.me(), started=1.0)
+    make_job(0, 0.5, parent_run_id=search.run_id)
+    replace(search, sweep=gone, sweeps=(gone, ELSEWHERE)).save(sweep_dir)
+    with pytest.raises(SystemExit, match="has not ended"):
+        main([str(sweep_dir)])
+    replace(search, sweep=gone, sweeps=(gone,)).save(sweep_dir)
+    main([str(sweep_dir)])
+    assert {name: run.info.status for name, run in client.runs().items()} == {"search": "KILLED", "trial-0": "FINISHED"}
 
 
 @pytest.mark.parametrize(

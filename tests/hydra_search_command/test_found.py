@@ -1,6 +1,7 @@
 """A search is found by its directory or by its name, and nothing is made where there is none."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -131,3 +132,26 @@ def test_what_is_not_there_is_refused_and_nothing_is_made(
     assert message in str(refused.value) and "\n" not in str(refused.value)
     assert {path: path.stat().st_size for path in tmp_path.rglob("*")} == before
     assert not opened_below(tmp_path)
+
+
+def test_study_is_found_in_a_directory_of_another_name_the_latest_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for day, changed in (("2026-03-01", 2.0), ("2026-03-02", 1.0)):
+        directory = Path("multirun") / day / "12-00-00"
+        in_journal(directory)
+        FACTS.save(directory)
+        os.utime(directory, (changed, changed))
+    with found("demo") as search:
+        assert search.directory == Path("multirun/2026-03-01/12-00-00")
+
+
+def test_directory_of_the_same_name_with_another_study_does_not_stand_for_a_study_in_a_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    in_journal(Path("multirun/demo"), "another")
+    replace(FACTS, study_name="another").save(Path("multirun/demo"))
+    with found("demo", in_database(tmp_path)) as search:
+        assert search.study_name == "demo" and search.directory is None

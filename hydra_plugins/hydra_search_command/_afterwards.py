@@ -1,0 +1,74 @@
+"""`report` and `deliver`: what a search leaves undone when its process is killed, or its MLflow server is away."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hydra_plugins.hydra_search.errors import NotFound, Undelivered
+from hydra_plugins.hydra_search.files import BEST, REPORT, SUMMARY, TABLE
+from hydra_plugins.hydra_search.studies import trials_of
+
+from ._found import Found, add_search, directory_of_search, found
+from ._output import add_json, say, say_json
+
+if TYPE_CHECKING:
+    from hydra_plugins.hydra_search_report.report import SearchFacts
+
+    from ._output import Verbs
+
+
+def add(verbs: "Verbs") -> None:
+    """Add both."""
+    text = f"write {REPORT}, {TABLE}, {SUMMARY} and {BEST} of a search again"
+    report = verbs.add_parser("report", help=text, description=text)
+    add_search(report)
+    add_json(report)
+    report.set_defaults(run=_report)
+    text = "send MLflow the records that it could not take while the search ran"
+    deliver = verbs.add_parser("deliver", help=text, description=text)
+    deliver.add_argument("search", metavar="SEARCH", help="the sweep directory, or its name")
+    deliver.set_defaults(run=_deliver)
+
+
+def _report(options: argparse.Namespace) -> int:
+    from hydra_plugins.hydra_search_report.report import status_of, write_report
+
+    with found(options.search, options.storage) as search:
+        directory, facts = _recorded(search)
+        trials = trials_of(search.storage, search.study_name)
+    try:
+        write_report(facts, trials, directory, status_of(facts, trials))
+    except OSError as error:
+        sys.stderr.write(f"the report can't be written: {error}\n")
+        return 1
+    path = directory / REPORT
+    if options.json:
+        say_json({"study_name": facts.study_name, "report": str(path)})
+    else:
+        say(str(path))
+    return 0
+
+
+def _recorded(search: Found) -> tuple[Path, "SearchFacts"]:
+    if search.directory is None:
+        raise NotFound(f"the sweep directory of {search.study_name!r} is not known here; name it in place of the study")
+    if search.facts is None:
+        place = str(search.directory)
+        raise NotFound(f"{place!r} holds no recorded search: it was run without hydra.sweeper.report, or elsewhere")
+    return search.directory, search.facts
+
+
+def _deliver(options: argparse.Namespace) -> int:
+    import logging
+
+    from hydra_plugins.hydra_mlflow_callback.afterwards import deliver
+
+    directory = directory_of_search(options.search)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    try:
+        deliver(directory or Path(options.search), options.search)
+    except Undelivered as undelivered:
+        sys.stderr.write(f"{undelivered}\n")
+        return 1
+    return 0

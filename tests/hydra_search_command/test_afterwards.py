@@ -1,0 +1,61 @@
+"""`report` and `deliver` do what the commands of the two packages do, by directory or by name."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hydra_plugins.hydra_search_command.__main__ import main
+from tests.searches import FACTS
+
+from .test_found import in_database, in_journal
+
+
+@pytest.mark.parametrize("argument", ["demo", "multirun/demo"])
+def test_report_is_written_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], argument: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    in_journal(Path("multirun/demo"))
+    FACTS.save(Path("multirun/demo"))
+    main(["report", argument])
+    assert capsys.readouterr().out == "multirun/demo/report.html\n"
+    assert "3 finished" in Path("multirun/demo/summary.md").read_text()
+    main(["report", argument, "--json"])
+    assert json.loads(capsys.readouterr().out) == {"study_name": "demo", "report": "multirun/demo/report.html"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["report", "demo", "--storage", "{url}"], "report: the sweep directory of 'demo' is not known here"),
+        (["report", "bare"], "report: 'multirun/bare' holds no recorded search"),
+        (["report", "absent"], "report: there is no search 'absent'"),
+        (["deliver", "absent"], "deliver: 'absent' holds no recorded search"),
+        (["deliver", "bare"], "deliver: 'bare' holds no recorded search"),
+    ],
+)
+def test_what_can_not_be_done_is_said_in_one_line_with_status_2(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    url = in_database(tmp_path)
+    in_journal(Path("multirun/bare"), "bare")
+    with pytest.raises(SystemExit) as left:
+        main([argument.format(url=url) for argument in arguments])
+    said = capsys.readouterr()
+    assert left.value.code == 2
+    assert said.err.startswith(f"hydra-search {message}") and said.err.count("\n") == 1 and not said.out
+
+
+def test_report_on_a_full_disk_fails_in_words_with_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    replace(FACTS, storage=in_database(tmp_path)).save(tmp_path)
+    (tmp_path / "trials.csv").mkdir()  # what can't be replaced by a file is as good as no room
+    with pytest.raises(SystemExit) as left:
+        main(["report", str(tmp_path)])
+    assert left.value.code == 1 and "the report can't be written" in capsys.readouterr().err
