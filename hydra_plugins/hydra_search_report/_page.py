@@ -50,15 +50,15 @@ class Page:
             "best": _best_part(facts, self.best, self.trials),
             "confirmation": confirmation_part(facts, self.trials),
             "advice": _advice_part(self.advice),
-            "course": _plots(self.course),
+            "course": plots_part(self.course),
             "parameters": _parameters_part(self.sections),
             "trials": trials_table(facts, self.trials, self.best),
             "made": datetime.now().strftime("%Y-%m-%d %H:%M:%S"),
-            "css": _asset("_page.css"),
-            "js": _asset("_page.js"),
+            "css": asset("_page.css"),
+            "js": asset("_page.js"),
             "plotly": plotly.offline.get_plotlyjs(),
         }
-        return Template(_asset("_page.html")).substitute(parts)
+        return Template(asset("_page.html")).substitute(parts)
 
 
 def tone(status: str) -> str:
@@ -69,7 +69,8 @@ def tone(status: str) -> str:
     return "good" if status.startswith(as_asked) else "bad"
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Return a file of this package: of styles, scripts, or a page with places to fill."""
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
@@ -181,7 +182,7 @@ def _parameters_part(sections: Sequence[Section]) -> str:
     parts = []
     for place, section in enumerate(sections):
         hidden = " hidden" if place else ""
-        parts.append(f'<div class="branch-plots" id="branch-{place}"{hidden}>{_plots(section.plots)}</div>\n')
+        parts.append(f'<div class="branch-plots" id="branch-{place}"{hidden}>{plots_part(section.plots)}</div>\n')
     if len(sections) == 1:
         return parts[0]
     labels = [
@@ -193,7 +194,7 @@ def _parameters_part(sections: Sequence[Section]) -> str:
     return f"<fieldset><legend>{legend}</legend>{''.join(labels)}</fieldset>\n{''.join(parts)}"
 
 
-def _plots(plots: Sequence[Plot]) -> str:
+def plots_part(plots: Sequence[Plot]) -> str:
     """Return figures in a grid; those of one group share a frame, and what has nothing to show is left out."""
     shown = [plot for plot in plots if plot.figure is not None or plot.failed]
     if not shown:

@@ -96,10 +96,10 @@ def thinned_text(shown: int, total: int) -> str:
 class Shown(InMemoryStorage):
     """Holds one study, of the trials that it is given, with their own numbers; nothing is copied."""
 
-    def __init__(self, trials: Sequence[FrozenTrial], direction: str) -> None:
+    def __init__(self, trials: Sequence[FrozenTrial], directions: Sequence[str]) -> None:
         super().__init__()
         self.shown = trials
-        self.create_new_study([StudyDirection[direction.upper()]], "shown")
+        self.create_new_study([StudyDirection[direction.upper()] for direction in directions], "shown")
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
@@ -108,9 +108,9 @@ class Shown(InMemoryStorage):
         return [trial for trial in self.shown if states is None or trial.state in states]
 
 
-def study_of(trials: Sequence[FrozenTrial], direction: str) -> Study:
+def study_of(trials: Sequence[FrozenTrial], *directions: str) -> Study:
     """Return a read-only study of these trials."""
-    return Study("shown", Shown(trials, direction))
+    return Study("shown", Shown(trials, directions))
 
 
 def branch_trials(

@@ -19,7 +19,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, chec
 from optuna.exceptions import ExperimentalWarning
 
 from hydra_plugins.hydra_search.errors import BadInput, bad_input, shown
-from hydra_plugins.hydra_search.files import FINGERPRINT, write_aside
+from hydra_plugins.hydra_search.files import FINGERPRINT, FINGERPRINT_KEY, write_aside
 from hydra_plugins.hydra_search.settings import Setting, read_setting
 
 from ..space._tree import Parameter
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ATTRIBUTE = "fingerprint"  # of the study
 STUDY_NAME, METRIC = "hydra.sweeper.study_name", "hydra.sweeper.metric"
 LONGEST = 8  # differences in a message
 
@@ -91,14 +90,14 @@ def go_on(study: optuna.Study, search: Search, config: DictConfig) -> None:
     if known.fingerprint is None:
         if known.drawn:
             log.info("The study does not say what it was begun with; from now on it does.")
-        study.set_user_attr(ATTRIBUTE, json.loads(search.fingerprint.as_json()))
+        study.set_user_attr(FINGERPRINT_KEY, json.loads(search.fingerprint.as_json()))
     elif found := _differences(known.fingerprint, search, config):
         log.warning(f"The study holds trials of another configuration, which may not compare: {_listed(found)}")
     if lines := _changes_of_space(known, search):
         log.info(f"The search goes on in another space: {_listed(lines)}")
     _name_metrics(study, search.metrics)
     fingerprint = known.fingerprint or search.fingerprint
-    content = {"study_name": search.study_name, ATTRIBUTE: json.loads(fingerprint.as_json())}
+    content = {"study_name": search.study_name, FINGERPRINT_KEY: json.loads(fingerprint.as_json())}
     write_aside(Path(search.sweep_dir, FINGERPRINT), json.dumps(content, indent=1))
 
 
@@ -188,7 +187,7 @@ def _known(
             if distribution not in drawn.setdefault(name, []):
                 drawn[name].append(distribution)
     names = tuple(direction.name.lower() for direction in directions)
-    return Known(names, _read(attributes.get(ATTRIBUTE)), drawn)
+    return Known(names, _read(attributes.get(FINGERPRINT_KEY)), drawn)
 
 
 def _in_directory(search: Search) -> Fingerprint | None:
@@ -198,7 +197,7 @@ def _in_directory(search: Search) -> Fingerprint | None:
     except (OSError, ValueError):
         return None
     of_this = isinstance(content, dict) and content.get("study_name") == search.study_name
-    return _read(content.get(ATTRIBUTE)) if of_this else None
+    return _read(content.get(FINGERPRINT_KEY)) if of_this else None
 
 
 def _read(value: object) -> Fingerprint | None:
