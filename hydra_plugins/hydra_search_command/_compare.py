@@ -7,10 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hydra_plugins.hydra_search.studies import trials_of
-
 from hydra_plugins.hydra_search.errors import NotFound, bad_input, one_line
 from hydra_plugins.hydra_search.files import FINGERPRINT_KEY, write_aside
+from hydra_plugins.hydra_search.studies import trials_of
 from hydra_plugins.hydra_search_report.report import status_of
 
 from ._found import Found, add_storage, directory_of_search, found
@@ -19,7 +18,7 @@ from ._output import add_json, say, say_json
 if TYPE_CHECKING:
     from hydra_plugins.hydra_search_report.comparison import Compared
 
-    from ._verbs import Verbs
+    from ._output import Verbs
 
 PAGE = "comparison.html"
 TEXT = """

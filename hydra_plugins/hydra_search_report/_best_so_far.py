@@ -6,7 +6,7 @@ with the search of the other; within a sweep every second counts, those between 
 
 import math
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -101,9 +101,9 @@ def feasible(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
     return [trial for trial in done if constraints_of(trial) and violation_of(trial) == 0]
 
 
-def value_at(points: Sequence[Point], reached: Callable[[Point], bool]) -> float | None:
-    """Return the best so far at the last point that a rule holds for; None where there was none yet."""
-    passed = [point.value for point in points if reached(point)]
+def value_within(points: Sequence[Point], trials: float, seconds: float) -> float | None:
+    """Return the best so far after so many trials and so much time; None where there was none yet."""
+    passed = [point.value for point in points if point.over <= trials and point.seconds <= seconds]
     return passed[-1] if passed else None
 
 

@@ -1,5 +1,6 @@
 """What several searches are side by side: the best of each, what they took, what differs, and what that tells."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -12,14 +13,14 @@ from hydra_plugins.hydra_search.trials import (
     violation_of,
 )
 
-from ._best_so_far import feasible, value_at
+from ._best_so_far import feasible, value_within
+from ._compared import Compared
 from ._comparison_notes import notes
 from ._confirmed import mean_text
 from ._course import Course, course_of, seconds_text
 from ._hypervolume import hypervolumes
 from ._settings import differing
 from ._trials import value_text
-from .comparison import Compared
 
 DIGITS = ".6g"
 NONE = ""
@@ -69,7 +70,7 @@ def compare(searches: Sequence[Compared]) -> Comparison:
             "No search has a finished trial yet.",
         ),
     ]
-    return Comparison(courses, groups, notes(courses, groups, of_jobs), tables, volumes)
+    return Comparison(courses, groups, notes(courses, groups), tables, volumes)
 
 
 def _results(
@@ -135,18 +136,21 @@ def _at_equal_budget(courses: Sequence[Course], groups: Sequence[Sequence[Course
     """Return the best so far after as many trials, and after as much time, as every search of a group has had."""
     rows: dict[str, list[str]] = {}
     for group in groups:
-        running = [course for course in group if course.curves[0]]
-        if len(running) < 2 or len(group[0].goal) > 1:
+        having = [course for course in group if course.curves[0]]
+        if len(having) < 2 or len(group[0].goal) > 1:
             continue
-        metric = group[0].goal[0][0]
-        trials = min(course.over for course in running)
-        seconds = min(course.clock.total for course in running if course.clock)
-        after_trials = {id(c): value_at(c.curves[0], lambda point: point.over <= trials) for c in running}  # noqa: B023
-        after_time = {id(c): value_at(c.curves[0], lambda point: point.seconds <= seconds) for c in running}  # noqa: B023
-        if any(course.over != trials for course in running):
-            rows[f"best {metric} after {trials} trials"] = [_number(after_trials.get(id(c))) for c in courses]
-        rows[f"best {metric} after {seconds_text(seconds)}"] = [_number(after_time.get(id(c))) for c in courses]
+        metric, trials = group[0].goal[0][0], min(course.over for course in having)
+        seconds = min(course.clock.total for course in having if course.clock)
+        if any(course.over != trials for course in having):
+            of_trials = f"best {metric} after {trials} trial{'s' if trials > 1 else ''}"
+            rows[of_trials] = [_best_within(c, trials, math.inf) if c in having else NONE for c in courses]
+        of_time = f"best {metric} after {seconds_text(seconds)}"
+        rows[of_time] = [_best_within(c, math.inf, seconds) if c in having else NONE for c in courses]
     return rows
+
+
+def _best_within(course: Course, trials: float, seconds: float) -> str:
+    return _number(value_within(course.curves[0], trials, seconds))
 
 
 def _value(course: Course, key: str) -> str:

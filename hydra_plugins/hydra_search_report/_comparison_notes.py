@@ -1,36 +1,33 @@
 """What a reader has to know before comparing the numbers of several searches, in sentences."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from hydra_plugins.hydra_search.trials import Outcome, best_of_search, feasible_first, is_feasible, violation_of
 
 from ._course import Course
 from ._difference import confirmed_difference
+from ._settings import other_measure
 
 DIGITS = ".6g"
 MOST_KEYS = 5  # that a sentence names
 
 
-def notes(
-    courses: Sequence[Course], groups: Sequence[Sequence[Course]], of_jobs: Mapping[str, Sequence[str]]
-) -> list[str]:
+def notes(courses: Sequence[Course], groups: Sequence[Sequence[Course]]) -> list[str]:
     """Return the sentences.
 
     Args:
         courses: of all searches.
         groups: of them, by their objectives.
-        of_jobs: what differs in configuration and space, a text for each search.
     """
     found = []
     if len(groups) > 1:
         each = "; ".join(f"{_listed(group)}: {group[0].goal_text}" for group in groups)
         found.append(f"The searches optimize different things ({each}): their values are not comparable.")
-    differ = [key for key, texts in of_jobs.items() if not any(text.startswith("searched") for text in texts)]
+    differ = other_measure([course.settings for course in courses])
     if differ and any(len(group) > 1 for group in groups):
-        shown = ", ".join(differ[:MOST_KEYS]) + (
-            f" and {len(differ) - MOST_KEYS} more" if len(differ) > MOST_KEYS else ""
-        )
+        more = f" and {len(differ) - MOST_KEYS} more" if len(differ) > MOST_KEYS else ""
+        shown = ", ".join(differ[:MOST_KEYS]) + more
         found.append(f"The jobs differ in {shown}: values compare only if these do not change what is measured.")
     found += [note for group in groups if (note := _ranking(group))]
     without = [course for course in courses if not course.ranked]

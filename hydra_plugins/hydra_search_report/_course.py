@@ -11,9 +11,9 @@ from hydra_plugins.hydra_search.secrets import Secrets
 from hydra_plugins.hydra_search.trials import Outcome, best_trials, confirmed_trials, finished
 
 from ._best_so_far import Clock, Point, best_so_far, clock_of
+from ._compared import Compared
 from ._settings import Settings, settings_of
 from ._trials import by_key, counts, seconds_of, space_rows
-from .comparison import Compared
 
 
 @dataclass(frozen=True)

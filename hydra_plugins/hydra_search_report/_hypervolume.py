@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from hydra_plugins.hydra_search.trials import MAXIMIZE
 
 from ._best_so_far import feasible
+from ._compared import Compared
 from ._plots import quiet, study_of
 from ._trials import finite
-from .comparison import Compared
 
 MOST_OBJECTIVES = 3  # the cost grows by powers of their number
 

@@ -15,8 +15,8 @@ from hydra_plugins.hydra_search.errors import shown
 from hydra_plugins.hydra_search.files import MULTIRUN
 from hydra_plugins.hydra_search.secrets import Secrets
 
+from ._compared import Compared
 from ._facts import SearchFacts
-from .comparison import Compared
 
 ABSENT = "(absent)"
 # Of `hydra.sweeper`: what decides what a search tries, and when it ends.
@@ -30,12 +30,16 @@ POINTER = re.compile(r"\$\{([\w.]+)\}")
 MOST_STEPS = 8  # from pointer to pointer
 
 
+Rows = dict[str, list[str]]  # a text for each search
+
+
 @dataclass(frozen=True)
 class Settings:
     """Of one search; texts by name. What nobody recorded is None."""
 
     of_search: Mapping[str, str] | None
-    of_jobs: Mapping[str, str] | None  # the configuration that the jobs share, the options of the groups first
+    options: Mapping[str, str]  # of the config groups
+    of_jobs: Mapping[str, str] | None  # the configuration that the jobs share
     space: Mapping[str, str]  # what is searched: the range of each parameter
 
 
@@ -46,27 +50,35 @@ def settings_of(search: Compared) -> Settings:
     fingerprint = search.fingerprint or {}
     space = _space(search.facts, fingerprint, search.trials)
     if fingerprint:
-        jobs = {**fingerprint.get("options", {}), **fingerprint.get("config", {})}
+        options, jobs = fingerprint.get("options", {}), fingerprint.get("config", {})
     else:
         left_out = {"hydra", "study_name"}
         own = {key: value for key, value in config.items() if key not in left_out}
-        jobs = {**search.facts.choices, **{key: value for key, value in _leaves(own) if key not in space}}
+        options, jobs = search.facts.choices, {key: value for key, value in _leaves(own) if key not in space}
     of_search = {**_of_search(search.facts), **_of_sweeper(config)}
     return Settings(
         _texts(of_search, secrets) if of_search else None,
+        _texts(options, secrets),
         _texts(jobs, secrets) if jobs else None,
         {name: secrets.of_key(name, text) for name, text in space.items()},
     )
 
 
-def differing(settings: Sequence[Settings]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+def differing(settings: Sequence[Settings]) -> tuple[Rows, Rows]:
     """Return the settings that differ: those of the searches, and those of their jobs with the space.
 
     Each is a text for each search; empty where nothing of this kind was recorded of one, which is no difference.
     """
     of_search = _rows([one.of_search for one in settings])
-    of_jobs = _rows([_with_space(one) for one in settings])
-    return of_search, of_jobs
+    options = _rows([one.options or None for one in settings])
+    return of_search, options | _rows([_with_space(one) for one in settings])
+
+
+def other_measure(settings: Sequence[Settings]) -> list[str]:
+    """Return the keys of the configuration that all jobs have, with values that differ: these may measure otherwise."""
+    rows = _rows([one.of_jobs for one in settings])
+    searched = {name for one in settings for name in one.space}
+    return [key for key, texts in rows.items() if key not in searched and ABSENT not in texts]
 
 
 def _with_space(settings: Settings) -> Mapping[str, str] | None:
@@ -77,7 +89,7 @@ def _with_space(settings: Settings) -> Mapping[str, str] | None:
     return {**(settings.of_jobs or {}), **searched}
 
 
-def _rows(recorded: Sequence[Mapping[str, str] | None]) -> dict[str, list[str]]:
+def _rows(recorded: Sequence[Mapping[str, str] | None]) -> Rows:
     keys = dict.fromkeys(key for one in recorded for key in one or ())
     rows = {key: [(one.get(key, ABSENT) if one is not None else "") for one in recorded] for key in keys}
     return {key: texts for key, texts in rows.items() if len({text for text in texts if text}) > 1}
@@ -151,7 +163,7 @@ def _at(node: object, key: str) -> Any:
 
 
 def _leaves(node: object, key: str = "") -> Iterator[tuple[str, object]]:
-    if isinstance(node, Mapping) and node:
+    if isinstance(node, Mapping) and (node or not key):
         for name, item in node.items():
             yield from _leaves(item, f"{key}.{name}" if key else str(name))
     else:
