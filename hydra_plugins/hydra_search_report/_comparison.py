@@ -50,6 +50,11 @@ class Comparison:
         """The searches in the order in which they were named."""
         return [course.search.name for course in self.courses]
 
+    @property
+    def title(self) -> str:
+        """The searches in words."""
+        return f"{', '.join(self.names[:-1])} and {self.names[-1]}"
+
 
 def compare(searches: Sequence[Compared]) -> Comparison:
     """Work out everything that is shown."""

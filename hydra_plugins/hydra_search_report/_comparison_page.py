@@ -17,13 +17,12 @@ def page(comparison: Comparison) -> str:
     """Return the page."""
     import plotly.offline
 
-    names = comparison.names
     first, *others = comparison.tables
     goals = dict.fromkeys(course.goal_text for course in comparison.courses)
     rows = parameter_plots(comparison)
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in comparison.notes)
     parts = {
-        "title": html.escape(f"{', '.join(names[:-1])} and {names[-1]}"),
+        "title": html.escape(comparison.title),
         "goal": html.escape("; ".join(goals).capitalize()),
         "notes": f'<ul class="advice">{notes}</ul>\n',
         "results": _section(comparison, first),

@@ -14,7 +14,7 @@ MOST_ROWS = 40  # of a table of settings; the page has all
 
 def markdown(comparison: Comparison) -> str:
     """Return headings, sentences and tables, a column for each search."""
-    parts = [f"# {' and '.join(map(_cell, comparison.names))}", *map(_cell, comparison.notes)]
+    parts = [f"# {_cell(comparison.title)}", *map(_cell, comparison.notes)]
     for table in comparison.tables:
         parts += [f"## {table.title}", _table(table, comparison.names)]
     return "\n\n".join(parts) + "\n"
