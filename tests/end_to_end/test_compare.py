@@ -109,8 +109,11 @@ def test_search_on_postgresql_is_compared_by_directory_and_by_name_and_no_passwo
         assert done.returncode == 0, done.stderr
     said = compare(tmp_path, "one", "other", "--storage", url)
     assert said.returncode == 0, said.stderr
-    by_variable = compare(tmp_path, "one", "other", env={"OPTUNA_STORAGE_URL": url})
+    env = {"OPTUNA_STORAGE_URL": url}
+    by_variable = compare(tmp_path, "one", "other", env=env)
     assert by_variable.returncode == 0, by_variable.stderr
     assert row(by_variable.stdout, "finished") == row(said.stdout, "finished") == ["2", "2"]
     page = (tmp_path / "comparison.html").read_text()
-    assert PASSWORD not in said.stdout + page and PASSWORD not in json.dumps(compared(tmp_path, "one", "other"))
+    assert PASSWORD not in said.stdout + page and PASSWORD not in json.dumps(
+        compared(tmp_path, "one", "other", env=env)
+    )
