@@ -101,6 +101,7 @@ class JobRecord:
     is_asked_for: bool = False  # its run, whose making may have gone unheard
     params_sent: bool = False
     sent: bool = False
+    is_kept: bool = False  # one of the best, whose files go too where only those of the best do
     # Finds the run again if the server made it but its answer was lost.
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
     owner: Owner = field(default_factory=Owner.me)  # the process that it runs in, and the one of its sweep

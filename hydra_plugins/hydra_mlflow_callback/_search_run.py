@@ -24,6 +24,7 @@ from ._client import client_for, connect, ui_command
 from ._delivery import Parcel, say_left_out, upload_files
 from ._end import end_of_lost
 from ._job_run import conclude
+from ._kept import mark_kept
 from ._parent import LOCK_FILE, parent_of
 from ._payload import MAX_TAG_LENGTH, clean_key, clean_text, now, shorten
 from ._reach import is_gone, is_there
@@ -141,6 +142,7 @@ def _close(search: SearchRecord, directory: Path, seconds: float | None) -> None
         log.info(counted([record for _, record in jobs]))
         search, before = parent_of(client, search, directory), search
         jobs = jobs if search.run_id == before.run_id else _ended_jobs(search, directory)
+        mark_kept(search, jobs)
         # This sweep's workers have all ended, though their processes may be there: Ray keeps them.
         left = [(p, job) for p, job in jobs if not job.sent and (job.sweep == search.sweep or not is_left_to(job))]
         trouble = deliver_each(search, left, seconds)

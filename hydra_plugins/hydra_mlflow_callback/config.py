@@ -8,7 +8,8 @@ from typing import Any
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from hydra_plugins.hydra_search.errors import BadInput, bad_input
+from hydra_plugins.hydra_search.artifacts import KEEP_ARTIFACTS, n_kept
+from hydra_plugins.hydra_search.errors import BadInput, bad_input, shown
 from hydra_plugins.hydra_search.hydra_line import register_resolver, store
 from hydra_plugins.hydra_search.settings import check_direction, plain, read_setting
 from hydra_plugins.hydra_search.urls import by_variable, from_variables
@@ -68,6 +69,12 @@ class MLflowCallbackConf:
     # e.g. ['!*.ckpt', '!checkpoints/*']
     artifacts: list[str] = field(default_factory=list)
 
+    # Of which jobs of a search artifacts and models go too: of `all`, as each ends; of `none`; or of the `best 10`,
+    # when the search ends. Parameters and metrics go at once. By default as the sweeper keeps them in the jobs'
+    # directories; more than is kept there can't be uploaded. What has been uploaded stays when the search goes on
+    # e.g. best 10
+    keep_artifacts: Any = "${oc.select:hydra.sweeper.keep_artifacts,all}"
+
     # Log a fitted scikit-learn estimator that a job leaves in model.joblib as an MLflow model, with the rows in
     # input_example.parquet (features only) as its example and for its signature
     # e.g. false
@@ -111,6 +118,7 @@ class Settings:
     redact: tuple[str, ...] = ()
     log_artifacts: bool = True
     artifacts: tuple[str, ...] = ()
+    keep_artifacts: Any = "all"
     log_model: bool = True
     allow_pickle: bool = False
     register_model: str | None = None
@@ -138,6 +146,11 @@ class Settings:
     def __setstate__(self, state: dict[str, Any]) -> None:  # Any: as above
         """Read this process's own environment."""
         self.__dict__.update(state | {"tracking_uri": from_variables(state["tracking_uri"])})
+
+    @property
+    def n_kept(self) -> int | None:
+        """Of how many of the best jobs of a search files are uploaded, at its end; None for all. Raises BadInput."""
+        return n_kept(self.keep_artifacts, self.named("keep_artifacts"), self.source("keep_artifacts"))
 
     def named(self, option: str) -> str:
         """Return the key that the user sets, and the option's own: `uri (hydra.callbacks.mlflow.tracking_uri)`."""
@@ -167,9 +180,27 @@ def checked(settings: Settings, config: DictConfig, *, enabled: bool) -> Setting
     if not settings.delivery_timeout > 0:
         rule, remedy = "must be a number of seconds above 0", f"Set {settings.source('delivery_timeout')}=600."
         raise bad_input(settings.named("delivery_timeout"), settings.delivery_timeout, rule, remedy)
+    if enabled:
+        _check_keep_artifacts(settings, config)
     if settings.register_model is not None:
         _check_register_model(settings, enabled, config.hydra.mode is RunMode.MULTIRUN)
     return settings
+
+
+def _check_keep_artifacts(settings: Settings, config: DictConfig) -> None:
+    number, key = settings.n_kept, settings.named("keep_artifacts")
+    if config.hydra.mode is not RunMode.MULTIRUN:
+        return
+    if number and not settings.directions:
+        remedy = (
+            f"Set {settings.source('direction')}=minimize, for example, or {settings.source('keep_artifacts')}=all."
+        )
+        raise bad_input(key, settings.keep_artifacts, "needs a direction, to know which are the best", remedy)
+    there = read_setting(config, KEEP_ARTIFACTS)
+    on_disk = n_kept(there.value, there.name) if there else None
+    if there and on_disk is not None and (number is None or number > on_disk):
+        rule = f"must not be more than is kept in the jobs' directories, {there.name}={shown(there.value)}"
+        raise bad_input(key, settings.keep_artifacts, rule, f"Leave {settings.source('keep_artifacts')} out.")
 
 
 def _check_register_model(settings: Settings, enabled: bool, is_search: bool) -> None:

@@ -162,6 +162,18 @@ class OptunaAsyncSweeperConf:
     # e.g. run
     duplicates: str = "resample"
 
+    # Of how many of the best trials the checkpoints are kept that lie in hydra_trial.checkpoint_dir(). The others are
+    # removed while the search runs, never those of a trial that runs or is requeued. Of several objectives, so many of
+    # the Pareto front, when the search ends. 0: none; null: all
+    # e.g. 3
+    keep_checkpoints: int | None = None
+
+    # Of which trials the jobs' directories keep all that jobs leave there: `all`, `none`, or the `best 10`. From the
+    # others all is removed, while the search runs, but the records: .hydra/, metrics.json, dataset.json, *.log and what
+    # the search itself writes. The MLflow callback uploads artifacts and models of the same trials, see its own key
+    # e.g. best 10
+    keep_artifacts: Any = "all"
+
     # Write report.html, trials.csv, summary.md and best.txt into the sweep directory
     # e.g. false
     report: bool = True

@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 
 from hydra_plugins.hydra_mlflow_callback.__main__ import main
 from hydra_plugins.hydra_mlflow_callback._client import open_experiment
+from hydra_plugins.hydra_mlflow_callback._delivery import deliver
 from hydra_plugins.hydra_mlflow_callback._record import SearchRecord, load_job, load_search
 from hydra_plugins.hydra_mlflow_callback._search_run import LiveCurve, close_search, open_search
 from hydra_plugins.hydra_mlflow_callback.config import Settings
@@ -289,6 +290,40 @@ def test_search_whose_server_is_away_is_delivered_later_and_only_once(
     main([str(sweep_dir)])
     assert list(client.dump()) == runs
     assert load_job(sweep_dir / "4").status == "RUNNING"
+
+
+@pytest.mark.parametrize(("keep", "kept"), [("best 2", {"trial-1", "trial-3"}), ("none", set())])
+def test_files_of_the_best_alone_go_at_the_end_of_a_search_or_later_and_only_once(
+    settings: Settings,
+    begin: Begin,
+    client: TrackingClient,
+    make_job: MakeJob,
+    sweep_dir: Path,
+    keep: str,
+    kept: set[str],
+) -> None:
+    search = replace(begin(), settings=replace(settings, keep_artifacts=keep))
+    for number, value in enumerate((0.1, 0.9, 0.2, 0.8)):
+        record, directory = make_job(number, value, parent_run_id=search.run_id)
+        (directory / "model.bin").write_text("large")
+        if number < 2:
+            deliver(search.settings, record, directory)
+    assert not any(client.files(run.info.run_id) for run in client.runs().values())
+    client.is_away = True
+    with pytest.raises(Undelivered, match=r"of 4 jobs are not up to date"):
+        close_search(search, sweep_dir, "FINISHED")
+    client.is_away = False
+    main([str(sweep_dir)])
+    runs = client.runs()
+    assert {name for name, run in runs.items() if "model.bin" in client.files(run.info.run_id)} == kept
+    assert {name: run.info.status for name, run in runs.items()} == {
+        "search": "FINISHED", **{f"trial-{number}": "FINISHED" for number in range(4)}
+    }  # fmt: skip
+    before = client.dump()
+    main([str(sweep_dir)])
+    assert {name: client.dump()[name] for name in client.dump() if name != search.run_id} == {
+        name: run for name, run in before.items() if name != search.run_id
+    }
 
 
 def test_late_delivery_leaves_a_job_elsewhere_alone_if_its_sweep_was_interrupted(

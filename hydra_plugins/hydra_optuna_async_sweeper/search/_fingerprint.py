@@ -27,12 +27,13 @@ from ._constraints import KEY as CONSTRAINTS
 OF_SEARCH = (
     "sweeper.n_trials", "sweeper.n_jobs", "sweeper.timeout", "sweeper.trial_timeout", "sweeper.target",
     "sweeper.storage", "sweeper.params", "sweeper.max_failure_rate", "sweeper.max_retries",
-    "sweeper.max_initial_failures", "sweeper.enqueue",
+    "sweeper.max_initial_failures", "sweeper.enqueue", "sweeper.keep_checkpoints", "sweeper.keep_artifacts",
     "sweeper.enqueue_defaults", "sweeper.max_stagnation_trials", "sweeper.min_improvement", "sweeper.devices",
     "sweeper.report", "sweeper.confirm", "sweeper.on_mismatch", "sweeper.direction", "sweeper.metric", "launcher",
     "callbacks.mlflow.enabled", "callbacks.mlflow.tracking_uri", "callbacks.mlflow.log_artifacts",
     "callbacks.mlflow.log_model", "callbacks.mlflow.register_model", "callbacks.mlflow.metric",
-    "callbacks.mlflow.direction", "callbacks.preflight.timeout", "callbacks.preflight.metric",
+    "callbacks.mlflow.direction", "callbacks.mlflow.keep_artifacts",
+    "callbacks.preflight.timeout", "callbacks.preflight.metric",
 )  # fmt: skip
 NAMES = ("sweeper.study_name", "sweep.dir", "callbacks.mlflow.run_name", "callbacks.mlflow.experiment_name")
 POINTER = re.compile(r"\$\{([\w.]+)\}")

@@ -34,6 +34,14 @@ def trial_timeout_of(seconds: float | None) -> float | None:
     return seconds
 
 
+def n_checkpoints_of(number: int | None) -> int | None:
+    """Return of how many of the best trials checkpoints are kept; None for all. Raises BadInput."""
+    if number is not None and number < 0:
+        remedy = "Set hydra.sweeper.keep_checkpoints=3, for example, or null to keep all."
+        raise bad_input("hydra.sweeper.keep_checkpoints", number, "must be 0 or more", remedy)
+    return number
+
+
 def target_of(target: float | None, directions: Sequence[str]) -> float | None:
     """Return the value that is good enough. Raises BadInput."""
     if target is not None and len(directions) > 1:

@@ -17,6 +17,7 @@ from hydra_plugins.hydra_search.owner import Owner, is_ours
 from hydra_plugins.hydra_search.trials import LOST, is_confirmation
 from hydra_plugins.hydra_search.waiting import SECONDS_OF_SILENCE, say_once
 
+from ._disk import Disk
 from ._stop import stop_reason
 from ._tally import Tally
 
@@ -46,7 +47,8 @@ class Monitor:
 
     def __init__(self, queue: "TrialQueue", *looks: "Look") -> None:
         self._queue = queue
-        self._looks = looks
+        self._disk = Disk(queue.search)
+        self._looks = (*looks, self._disk.look)
         self._tally = Tally(queue.search)
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="sweep-monitor", daemon=True)
@@ -58,6 +60,8 @@ class Monitor:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._done.set()
         self._thread.join(SECONDS_TO_END)  # it may be waiting for a database
+        if kind is None:
+            self._disk.finish(self._queue.trials())
 
     def _loop(self) -> None:
         while not self._done.wait(SECONDS_BETWEEN_LOOKS):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
+from hydra_plugins.hydra_search.artifacts import KEEP_ARTIFACTS, n_kept
 from hydra_plugins.hydra_search.claims import is_timed, study_name_of
 from hydra_plugins.hydra_search.errors import bad_input, shown, suggestion
 from hydra_plugins.hydra_search.jobs import Check, check_job, compose_job
@@ -36,7 +37,7 @@ from ._constraints import Constraint, read_constraints
 from ._directories import check_pattern, refuse_leftovers
 from ._fingerprint import Fingerprint, fingerprint_of
 from ._first import first_trials, grid_of, size_of
-from ._limits import deadline_of, stagnation_of, target_of, trial_timeout_of
+from ._limits import deadline_of, n_checkpoints_of, stagnation_of, target_of, trial_timeout_of
 from ._makers import makers_of
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ class Search:
     devices: tuple[str, ...] | None = None
     on_mismatch: str = REFUSE
     duplicates: str = RESAMPLE
+    keep_checkpoints: int | None = None  # of so many of the best trials; None for all, as keep_artifacts
+    keep_artifacts: int | None = None
     shares: bool = True  # goes on with a study of this name, and works beside others: its name was chosen
     fingerprint: Fingerprint = field(default_factory=Fingerprint)
     sweeper: Owner = field(default_factory=Owner.me)  # the process that started the workers: they leave when it is gone
@@ -96,11 +99,7 @@ def prepare_search(
     Raises:
         BadInput: something can't be run as it is.
     """
-    check_settings(config)
-    check_launcher(config)
-    check_direction(config, settings.metric)
-    directions, sweep_dir = _names_of(settings.direction), Path(config.hydra.sweep.dir).absolute()
-    check_directory("hydra.sweep.dir", sweep_dir, config.hydra.sweep.dir)
+    sweep_dir, directions = _checked_place(config, settings), _names_of(settings.direction)
     params, given = read_params(config), read_command_line(config, loader)
     space, fixed = _space_of(params, given.values())
     if not space.parameters and not settings.custom_search_space:
@@ -143,11 +142,23 @@ def prepare_search(
         devices=devices_of(settings.devices),
         on_mismatch=_checked("on_mismatch", settings.on_mismatch, ON_MISMATCH),
         duplicates=_checked("duplicates", settings.duplicates, DUPLICATES),
+        keep_checkpoints=n_checkpoints_of(settings.keep_checkpoints),
+        keep_artifacts=n_kept(settings.keep_artifacts, KEEP_ARTIFACTS),
         shares=not is_timed(config),
         fingerprint=fingerprint_of(config, space, jobs, metrics),
     )
     refuse_leftovers(search.sweep_dir, search.study_name, search.storage, search.storage.is_there)
     return search
+
+
+def _checked_place(config: DictConfig, settings: "OptunaAsyncSweeperConf") -> Path:
+    """Refuse, by BadInput, what needs no look at the space. Returns the sweep directory."""
+    check_settings(config)
+    check_launcher(config)
+    check_direction(config, settings.metric)
+    sweep_dir = Path(config.hydra.sweep.dir).absolute()
+    check_directory("hydra.sweep.dir", sweep_dir, config.hydra.sweep.dir)
+    return sweep_dir
 
 
 def _n_trials_of(n_trials: int, size_of_grid: int | None) -> int:
