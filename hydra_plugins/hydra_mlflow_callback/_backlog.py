@@ -13,6 +13,7 @@ from ._client import client_for
 from ._delivery import deliver
 from ._reach import REQUESTS_AT_A_TIME, is_database, is_there
 from ._record import JobRecord, SearchRecord
+from ._summary import ranked
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,21 @@ class Backlog:
     def _send(self) -> None:
         while (send := self._waiting.get()) is not None:
             send()
+
+
+def mark_kept(search: SearchRecord, jobs: Sequence[tuple[Path, JobRecord]]) -> None:
+    """Let the best jobs be delivered once more, with their files, where only those of the best are uploaded.
+
+    Not while another sweep of the search goes on, which may find better ones.
+    """
+    number = search.settings.n_kept
+    if not number or search.sweeps:
+        return
+    best = {record.key for record in ranked([record for _, record in jobs], search.settings.directions)[:number]}
+    for path, record in jobs:
+        if record.key in best and not record.is_kept:
+            record.is_kept, record.sent = True, False
+            record.save(path)
 
 
 def deliver_each(

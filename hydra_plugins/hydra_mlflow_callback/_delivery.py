@@ -14,7 +14,6 @@ from hydra_plugins.hydra_search.secrets import Secrets
 from hydra_plugins.hydra_search.urls import masked
 
 from ._client import client_for
-from ._kept import takes_files
 from ._model import log_model
 from ._payload import MAX_TAG_LENGTH, clean_tags, clean_text, shorten
 from ._reach import REQUESTS_AT_A_TIME, RunGone, is_database, is_gone, is_refused, is_there, made_once
@@ -101,7 +100,7 @@ def _deliver(client: "MlflowClient", settings: Settings, record: JobRecord, dire
         text = clean_text(record.error)
         parcel.attempt("the traceback", partial(client.log_text, parcel.run_id, text, "traceback.txt"))
     parcel.attempt(DATASET, partial(log_dataset, client, parcel.run_id, directory))
-    with_files = takes_files(settings, record)
+    with_files = record.takes_files(settings)
     is_logged = with_files and parcel.attempt("the model", partial(log_model, client, settings, record, directory))
     if settings.log_artifacts and with_files:
         if record.is_masked:

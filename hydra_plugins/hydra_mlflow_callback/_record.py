@@ -112,6 +112,10 @@ class JobRecord:
         """To what the files belong that a sweeper has left for this job."""
         return Attempt(self.owner, self.number)
 
+    def takes_files(self, settings: Settings) -> bool:
+        """Tell whether artifacts and model of the job go with it; those of a job that is no search's always do."""
+        return self.parent_run_id is None or settings.n_kept is None or self.is_kept
+
     def save(self, directory: Path) -> None:
         """Write the record into the job's output directory."""
         content = vars(self) | {"owner": asdict(self.owner), "sweep": self.sweep and asdict(self.sweep)}

@@ -19,12 +19,11 @@ from hydra_plugins.hydra_search.secrets import say_masked
 from hydra_plugins.hydra_search.settings import read_command_line
 from hydra_plugins.hydra_search.urls import masked
 
-from ._backlog import deliver_each
+from ._backlog import deliver_each, mark_kept
 from ._client import client_for, connect, ui_command
 from ._delivery import Parcel, say_left_out, upload_files
 from ._end import end_of_lost
 from ._job_run import conclude
-from ._kept import mark_kept
 from ._parent import LOCK_FILE, parent_of
 from ._payload import MAX_TAG_LENGTH, clean_key, clean_text, now, shorten
 from ._reach import is_gone, is_there

@@ -8,8 +8,8 @@ from typing import Any
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from hydra_plugins.hydra_search.artifacts import KEEP_ARTIFACTS, n_kept
 from hydra_plugins.hydra_search.errors import BadInput, bad_input, shown
+from hydra_plugins.hydra_search.files import KEEP_ARTIFACTS, n_kept
 from hydra_plugins.hydra_search.hydra_line import register_resolver, store
 from hydra_plugins.hydra_search.settings import check_direction, plain, read_setting
 from hydra_plugins.hydra_search.urls import by_variable, from_variables

@@ -1,9 +1,13 @@
-"""The files by which processes tell each other something: their names, and how they are written."""
+"""The files by which processes tell each other something: their names, how they are written; whose others are kept."""
 
 import errno
 import os
+import re
 import threading
+from collections.abc import Mapping
 from pathlib import Path
+
+from .errors import bad_input
 
 # of the sweep directory
 MULTIRUN = "multirun.yaml"  # Hydra's own name
@@ -23,6 +27,10 @@ JOB_RECORD = ".mlflow_run.json"
 OF_JOB = (RESULT, LOST, JOB_RECORD)
 METRICS, DATASET = "metrics.json", "dataset.json"
 MODEL, EXAMPLE = "model.joblib", "input_example.parquet"
+
+# Of whose jobs all files are kept, beside records and metrics: `all`, `none`, or the `best 10`.
+KEEP_ARTIFACTS = "hydra.sweeper.keep_artifacts"
+BEST_FEW = re.compile(r"\s*best\s+(\d+)\s*")
 
 
 def is_full(error: OSError) -> bool:
@@ -46,3 +54,24 @@ def write_aside(path: Path, text: str, *, private: bool = False) -> None:
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def n_kept(value: object, key: str, source: str | None = None) -> int | None:
+    """Return of how many of the best jobs the files are kept: 0 for `none`, None for `all`.
+
+    Args:
+        value: what is set: `all`, `none`, `best 10`, or {best: 10}.
+        key: by which the message calls it.
+        source: what the user sets, if that is another key.
+
+    Raises:
+        BadInput: it is nothing of these.
+    """
+    text = f"best {value['best']}" if isinstance(value, Mapping) and [*value] == ["best"] else value
+    if isinstance(text, str) and text.strip() in ("all", "none"):
+        return None if text.strip() == "all" else 0
+    match = BEST_FEW.fullmatch(text) if isinstance(text, str) else None
+    if match is None or not int(match[1]):
+        remedy = f"Write '{source or key}=best 10', for example."
+        raise bad_input(key, value, "must be all, none, or best and a number above 0", remedy)
+    return int(match[1])

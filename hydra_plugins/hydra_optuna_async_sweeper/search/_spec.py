@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
-from hydra_plugins.hydra_search.artifacts import KEEP_ARTIFACTS, n_kept
 from hydra_plugins.hydra_search.claims import is_timed, study_name_of
 from hydra_plugins.hydra_search.errors import bad_input, shown, suggestion
+from hydra_plugins.hydra_search.files import KEEP_ARTIFACTS, n_kept
 from hydra_plugins.hydra_search.jobs import Check, check_job, compose_job
 from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.settings import (

@@ -1,7 +1,7 @@
 import pytest
 
-from hydra_plugins.hydra_search.artifacts import n_kept
 from hydra_plugins.hydra_search.errors import BadInput
+from hydra_plugins.hydra_search.files import n_kept
 
 
 @pytest.mark.parametrize(
