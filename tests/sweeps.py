@@ -16,7 +16,7 @@ _SEARCH = Search(
     study_name="s", storage=Journal(Path("/absent")), directions=("maximize",), metrics=("value",), n_trials=3,
     n_jobs=2, sweep_dir="/absent", sampler={}, pruner=None, space=Space(), fixed=(), composed={},
     custom_search_space=None, enqueued=(), max_failure_rate=1.0, max_retries=1, max_initial_failures=None,
-    deadline=None, trial_timeout=None, target=None, max_stagnation_trials=None, min_improvement=0.0, constraints=(),
+    timeout=None, trial_timeout=None, target=None, max_stagnation_trials=None, min_improvement=0.0, constraints=(),
     confirmation=None, report=False,
 )  # fmt: skip
 

@@ -4,6 +4,7 @@ import dataclasses
 import logging
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from hydra_plugins.hydra_search.secret_sources import secrets_of
 from hydra_plugins.hydra_search.secrets import say_masked
 from hydra_plugins.hydra_search.settings import read_command_line
 from hydra_plugins.hydra_search.urls import masked
+from hydra_plugins.hydra_search.wishes import heard_in
 
 from ._backlog import deliver_each, mark_kept
 from ._client import client_for, connect, ui_command
@@ -192,7 +194,7 @@ def close_parent(search: SearchRecord, records: Sequence[JobRecord], directory: 
     known = run.data.params
     params = {key: value for key, value in summary.params.items() if key not in known}
     changed = {key: value for key, value in summary.params.items() if known.get(key, value) != value}
-    tags = summary.tags | changed | description(directory, summary)
+    tags = summary.tags | changed | wished(directory) | description(directory, summary)
     parcel = Parcel(client, settings, search.run_id, log_values(client, search.run_id, metrics, params, tags))
     if settings.log_artifacts:
         parcel.secrets = secrets_left_in(directory, settings.redact)
@@ -225,6 +227,12 @@ def _end_others(client: "MlflowClient", search: SearchRecord, directory: Path) -
             client.delete_run(run.info.run_id)
         elif record is None or not goes_on(record, path, search):
             client.set_terminated(run.info.run_id, "KILLED")
+
+
+def wished(directory: Path) -> dict[str, str]:
+    """Return the tag that says who has asked for what while the search ran; none where nobody has."""
+    told = [f"{wish.text} at {datetime.fromtimestamp(wish.at):%Y-%m-%d %H:%M:%S}" for wish in heard_in(directory)]
+    return {"wishes": shorten("; ".join(told), MAX_TAG_LENGTH)} if told else {}
 
 
 def description(directory: Path, summary: Summary) -> dict[str, str]:

@@ -12,6 +12,7 @@ from hydra.experimental.callback import Callback
 from hydra_plugins.hydra_search.errors import SearchError, is_refusal
 from hydra_plugins.hydra_search.jobs import WORKER_IMPORTS, let_others_refuse, refuse_search
 from hydra_plugins.hydra_search.owner import Owner, every
+from hydra_plugins.hydra_search.signals import Cancelled
 from hydra_plugins.hydra_search.waiting import said_if_slow
 
 from .config import Settings, checked
@@ -171,8 +172,13 @@ def _what_is_missing(search: "SearchRecord", directory: Path, status: str) -> st
 
 
 def status_after(error: BaseException | None) -> str:
-    """Return how a search ended that was left by this exception: interrupted, or failed by a message or a status."""
+    """Return how a search ended that was left by this exception: interrupted, or failed by a message or a status.
+
+    Who cancels a search interrupts it from elsewhere.
+    """
     if error is None:
         return "FINISHED"
-    by_signal = isinstance(error, SystemExit) and isinstance(error.code, int) and error.code > 128
+    by_signal = isinstance(error, Cancelled) or (
+        isinstance(error, SystemExit) and isinstance(error.code, int) and error.code > 128
+    )
     return "FAILED" if isinstance(error, (Exception, SystemExit)) and not by_signal else "KILLED"

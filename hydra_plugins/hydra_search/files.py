@@ -18,6 +18,7 @@ SEARCH_RECORD = ".mlflow_search.json"
 FINGERPRINT = ".fingerprint.json"  # what the search was begun with
 CHECKPOINTS_FOLDER = "checkpoints"  # with a folder for each trial whose job asked for one
 FINGERPRINT_KEY = "fingerprint"  # under which that file has it, and the study among its user attributes
+WISHES = ".wishes.jsonl"  # what people have asked of the search while it ran, and it has obeyed
 REPORT, TABLE, SUMMARY, BEST = "report.html", "trials.csv", "summary.md", "best.txt"
 
 # of a job's directory

@@ -14,6 +14,10 @@ _of_thread = threading.local()
 Handler = Callable[[int, FrameType | None], object]
 
 
+class Cancelled(SystemExit):
+    """Somebody has cancelled the search; the text says who."""
+
+
 class Terminated(SystemExit):
     """A signal has come that asks to end."""
 
@@ -54,6 +58,14 @@ def terminable_worker() -> Iterator[None]:
 
             _handle(preemption, leave_to_them, restored)
         yield
+
+
+def terminate_here() -> bool:
+    """Let SIGTERM come to the main thread, to whatever it is waiting for. Returns False where it would not be heard."""
+    if signal.SIGTERM not in _handled:
+        return False
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+    return True
 
 
 def _handle(number: int, handler: Handler, restored: ExitStack) -> None:

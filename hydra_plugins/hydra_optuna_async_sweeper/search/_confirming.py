@@ -18,7 +18,7 @@ from hydra_plugins.hydra_search.trials import (
 )
 
 from ._progress import DIGITS
-from ._stop import ALIKE, FAILURES
+from ._stop import ALIKE, FAILURES, OF_PEOPLE
 
 if TYPE_CHECKING:
     from ._spec import Search
@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 
 
 def may_confirm(reason: str, search: "Search") -> bool:
-    """Tell whether a search that ended for this reason confirms its best trials: not one that fails."""
-    return search.confirmation is not None and reason not in (FAILURES, ALIKE)
+    """Tell whether a search that ended for this reason confirms its best trials: not one that fails, or is to end."""
+    return search.confirmation is not None and reason not in (FAILURES, ALIKE, *OF_PEOPLE)
 
 
 def missing(trials: Sequence[FrozenTrial], search: "Search") -> list[tuple[FrozenTrial, dict[str, object]]]:

@@ -2,7 +2,6 @@
 
 import math
 import threading
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -15,15 +14,13 @@ if TYPE_CHECKING:
     from ..config import OptunaAsyncSweeperConf
 
 
-def deadline_of(timeout: float | None, config: "DictConfig") -> float | None:
-    """Return when no trial starts any more, in seconds since the epoch. Raises BadInput."""
-    if timeout is None:
-        return None
-    if not timeout > 0:  # not a number is neither
+def timeout_of(timeout: float | None, config: "DictConfig") -> float | None:
+    """Return after how many seconds no trial starts any more. Raises BadInput."""
+    if timeout is not None and not timeout > 0:  # not a number is neither
         setting = read_setting(config, "hydra.sweeper.timeout") or Setting("hydra.sweeper.timeout", timeout)
         remedy = f"Set {setting.source}=600 for ten minutes, or {setting.source}=null."
         raise bad_input(setting.name, setting.value, "must be a number of seconds above 0", remedy)
-    return time.time() + timeout
+    return timeout
 
 
 def trial_timeout_of(seconds: float | None) -> float | None:

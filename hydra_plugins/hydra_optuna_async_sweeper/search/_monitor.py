@@ -17,6 +17,7 @@ from hydra_plugins.hydra_search.owner import Owner, is_ours
 from hydra_plugins.hydra_search.trials import LOST, is_confirmation
 from hydra_plugins.hydra_search.waiting import SECONDS_OF_SILENCE, say_once
 
+from ._confirming import may_confirm
 from ._disk import Disk
 from ._stop import stop_reason
 from ._tally import Tally
@@ -66,6 +67,7 @@ class Monitor:
     def _loop(self) -> None:
         while not self._done.wait(SECONDS_BETWEEN_LOOKS):
             self._queue.requeue_stale()
+            self._tally.search = self._queue.obey()
             self._tally.look(self._queue.trials())
             for look in self._looks:
                 look(self._tally)
@@ -145,7 +147,8 @@ class LauncherGuard:
     def _reason(self, tally: Tally) -> Vain | None:
         running = any(trial.state is TrialState.RUNNING and is_ours(trial) for trial in tally.open)
         confirms = any(trial.state is TrialState.WAITING and is_confirmation(trial) for trial in tally.open)
-        if not running and not confirms and stop_reason(tally) is not None:
+        reason = stop_reason(tally)
+        if not running and reason is not None and not (confirms and may_confirm(reason, tally.search)):
             return Vain.DONE
         if self._n_workers is None:
             return None

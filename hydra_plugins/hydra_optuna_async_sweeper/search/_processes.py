@@ -6,6 +6,7 @@ joblib's pool ends all of its processes with one that was killed, and runs a sin
 import atexit
 import os
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -45,6 +46,8 @@ class Processes:
     """The worker processes of a sweep."""
 
     worker: "Worker"
+    # Set to have `launch` return: there may be work for more of them
+    wake: threading.Event = field(default_factory=threading.Event)
     _processes: list[Process] = field(default_factory=list)
     _server: ForkServer | None = None
     _work: bytes = b""
@@ -54,7 +57,7 @@ class Processes:
         return sum(process.handle.poll() is None for process in self._processes)
 
     def launch(self, n_workers: int, settings: "Settings") -> Sequence[JobReturn]:
-        """Start so many workers more, as far as joblib would run them at once, and wait until all have ended.
+        """Start so many workers more, as far as joblib would run them at once, and wait for all to end, or for `wake`.
 
         Raises:
             WorkerDied: one has; the others go on, and the next call waits for them.
@@ -64,11 +67,11 @@ class Processes:
         missing = min(n_workers, at_once - self.n_running())
         self._processes += [self._start(env) for _ in range(missing)]
         returns: list[JobReturn] = []
-        while self._processes:
-            time.sleep(SECONDS_BETWEEN_LOOKS)
+        while self._processes and not self.wake.wait(SECONDS_BETWEEN_LOOKS):
             for process in [process for process in self._processes if process.handle.poll() is not None]:
                 self._processes.remove(process)
                 returns.append(process.returned())
+        self.wake.clear()
         return returns
 
     def end(self, patience: float) -> None:

@@ -1,6 +1,7 @@
 """The study as a queue of trials: filled to the budget, claimed one by one, requeued when their worker is lost."""
 
 import random
+import threading
 from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ from hydra_plugins.hydra_search.trials import (
     retries_of,
     searched,
 )
+from hydra_plugins.hydra_search.wishes import PAUSE
 
 from .._upstream import trial_id
 from ._confirming import may_confirm, missing
@@ -35,6 +37,7 @@ from ._first import grid_of
 from ._given import Given
 from ._stop import stop_reason
 from ._tally import Tally
+from ._wished import as_wished
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -49,7 +52,9 @@ class TrialQueue:
     """The study's WAITING trials, shared by all workers of all sweeps."""
 
     def __init__(self, search: "Search", storage: "BaseStorage") -> None:
-        self.search = search
+        self.search = search  # as it was last seen to be wanted
+        self._begun = search
+        self._obeying = threading.Lock()
         self.storage = storage
         self.study_id = storage.get_study_id_from_name(search.study_name)
         self._lock = search.storage.queue_lock(Path(search.sweep_dir, LOCK_FILE), storage)
@@ -70,9 +75,18 @@ class TrialQueue:
         """Return the trials that run in a sweep; another program on the study may have others, which are its own."""
         return [trial for trial in self.trials(TrialState.RUNNING) if is_ours(trial)]
 
+    def obey(self) -> "Search":
+        """Look at what people want of the search now. Returns the search with that."""
+        with self._obeying:  # what was read later is kept
+            attributes = self.search.storage.attributes(self.storage, self.study_id)
+            self.search = self._tally.search = as_wished(self._begun, attributes)
+            return self.search
+
     def claim(self) -> FrozenTrial | None:
-        """Take a waiting trial for this process; None if the search is to end, or all that is left is taken."""
+        """Take a waiting trial for this process; None if the search ends or pauses, or all that is left is taken."""
         while True:
+            if self.obey().state == PAUSE:
+                return None
             tally = self._tally.look(self.search.storage.look_at_queue(self.storage, self.study_id))
             mine = (t for t in tally.open if trial_id(t) in self._closed and owner_of(t) == Owner.me())
             if self._requeue_forgotten(mine):

@@ -5,6 +5,8 @@ import shlex
 import sys
 import time
 from collections.abc import Collection, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,6 @@ from omegaconf import DictConfig, OmegaConf
 from hydra_plugins.hydra_search.commands import as_typed, interpreter, module_command
 from hydra_plugins.hydra_search.errors import one_line, shown
 from hydra_plugins.hydra_search.files import REPORT, RESULTS, write_aside
-from hydra_plugins.hydra_search.grammar import override_text
 from hydra_plugins.hydra_search.secret_sources import secrets_of
 from hydra_plugins.hydra_search.settings import read_setting
 from hydra_plugins.hydra_search.trials import best_trials, directory_of, finished
@@ -27,6 +28,7 @@ from ..space._parameter import stored_text
 from ..worker._sampler import is_auto
 from ._confirming import say_confirmed
 from ._constraints import count_feasible
+from ._go_on import extend_command, resume_command
 from ._makers import maker_text, prunes
 from ._progress import brief, values_text
 
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-STUDY_NAME = "hydra.sweeper.study_name"
 # Nobody looks more often, and a report takes at most a twentieth of the time.
 SECONDS_BETWEEN_REPORTS = 30.0
 SHARE = 20
@@ -82,33 +83,11 @@ def _place_of(search: "Search", trial: "FrozenTrial") -> dict[str, object]:
     return {"best_trial": trial.number, "best_job_dir": str(directory_of(trial, search.sweep_dir))}
 
 
-def resume_command(argv: Sequence[str], search: "Search", *, has_study_name: bool) -> str:
-    """Return the command that goes on with this study.
-
-    Args:
-        argv: the program's own arguments, itself first.
-        search: what was interrupted.
-        has_study_name: whether the application's config has a `study_name`; otherwise the sweeper's own is set.
-    """
-    given = [key for key in ("study_name", STUDY_NAME) if any(a.startswith(f"{key}=") for a in argv)]
-    fixed = {given[-1] if given else "study_name" if has_study_name else STUDY_NAME: search.study_name}
-    if Path(search.sweep_dir).name != search.study_name:  # it may have the time in its name
-        fixed["hydra.sweep.dir"] = search.sweep_dir
-    kept = [argument for argument in argv if argument.partition("=")[0] not in fixed]
-    return shlex.join([interpreter(), *kept, *(f"{key}={override_text(value)}" for key, value in fixed.items())])
-
-
-def extend_command(argv: Sequence[str], search: "Search", config: DictConfig) -> str:
-    """Return the command that goes on with this study for as many trials again, once all that it wanted are over."""
-    setting = read_setting(config, "hydra.sweeper.n_trials")
-    key = setting.source if setting else "hydra.sweeper.n_trials"
-    kept = [argument for argument in argv if argument.partition("=")[0] not in (key, "hydra.sweeper.n_trials")]
-    more = f"{key}={2 * search.n_trials}"
-    return resume_command([*kept, more], search, has_study_name="study_name" in config)
-
-
 class NoReport:
     """Stands for a report that is not wanted."""
+
+    def obey(self, search: "Search") -> None:
+        """Know nothing."""
 
     def look(self, trials: "Sequence[FrozenTrial]") -> None:
         """Write nothing."""
@@ -127,6 +106,13 @@ class Report(NoReport):
         facts.save(directory)
         self._due = time.monotonic() + SECONDS_BETWEEN_REPORTS
         self._over = 0
+
+    def obey(self, search: "Search") -> None:
+        """Write from now on for how many trials the search is."""
+        if search.n_trials != self.facts.n_trials:
+            self.facts = replace(self.facts, n_trials=search.n_trials)
+            with suppress(OSError):  # a full disk: the report itself will say so
+                self.facts.save(self.directory)
 
     def look(self, trials: "Sequence[FrozenTrial]") -> None:
         """Write the report again if trials have ended since, and not too soon after the last time."""

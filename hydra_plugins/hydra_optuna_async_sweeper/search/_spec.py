@@ -1,6 +1,9 @@
 """What is searched: every setting read and checked before anything is made, as plain values for all processes."""
 
 import logging
+import math
+import time
+import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +27,7 @@ from hydra_plugins.hydra_search.settings import (
     read_command_line,
     read_params,
 )
+from hydra_plugins.hydra_search.wishes import Wish
 
 from ..space._overrides import with_overrides, without_constants
 from ..space._tree import Space, parse_space
@@ -37,7 +41,7 @@ from ._constraints import Constraint, read_constraints
 from ._directories import check_pattern, refuse_leftovers
 from ._fingerprint import Fingerprint, fingerprint_of
 from ._first import first_trials, grid_of, size_of
-from ._limits import deadline_of, n_checkpoints_of, stagnation_of, target_of, trial_timeout_of
+from ._limits import n_checkpoints_of, stagnation_of, target_of, timeout_of, trial_timeout_of
 from ._makers import makers_of
 
 if TYPE_CHECKING:
@@ -72,7 +76,7 @@ class Search:
     max_failure_rate: float
     max_retries: int
     max_initial_failures: int | None  # that are alike, after which the search stops
-    deadline: float | None  # seconds since the epoch, after which no trial starts
+    timeout: float | None  # seconds from the start, after which no trial starts
     trial_timeout: float | None  # seconds
     target: float | None
     max_stagnation_trials: int | None  # in a row that have not bettered the best by min_improvement
@@ -89,6 +93,19 @@ class Search:
     shares: bool = True  # goes on with a study of this name, and works beside others: its name was chosen
     fingerprint: Fingerprint = field(default_factory=Fingerprint)
     sweeper: Owner = field(default_factory=Owner.me)  # the process that started the workers: they leave when it is gone
+    key: str = field(default_factory=lambda: uuid.uuid4().hex)  # of this sweep alone
+    started: float = field(default_factory=time.time)  # seconds since the epoch
+    grid_size: int | None = None  # the points of a grid, which bound n_trials
+    # What people want of the search while it runs, see `as_wished`, which sets the last three.
+    heard: frozenset[str] = frozenset()  # the wishes that are not this sweep's: they were there when it began
+    wishes: Mapping[str, Wish] = field(default_factory=dict)
+    state: str | None = None  # PAUSE, STOP or CANCEL
+    timed_out: bool = False  # as the sweep itself has said, whose clock the deadline is by
+
+    @property
+    def deadline(self) -> float:
+        """When no trial starts any more, in seconds since the epoch, by the clock of the sweep's machine."""
+        return math.inf if self.timeout is None else self.started + self.timeout
 
 
 def prepare_search(
@@ -106,19 +123,18 @@ def prepare_search(
         raise nothing_to_vary(params)
     sampler, pruner = makers_of(settings, config, space, directions)
     load_custom_space(settings.custom_search_space)
-    deadline, trial_timeout = deadline_of(settings.timeout, config), trial_timeout_of(settings.trial_timeout)
     composer = Composer(loader, config)
     jobs = _check_branches(config, loader, space, fixed, check, composer)
     if not settings.custom_search_space:  # which may name parameters that are not known before a trial
         check_pattern(config, space, fixed, composer.compose)
-    metrics = _metrics_of(settings.metric, len(directions))
     enqueued, grid = first_trials(settings, space, config, given.values()), grid_of(sampler, space)
+    metrics, grid_size = _metrics_of(settings.metric, len(directions)), size_of(grid, enqueued) if grid else None
     search = Search(
         study_name=study_name_of(config),
         storage=resolve_storage(settings.storage, sweep_dir, Path.cwd()),
         directions=directions,
         metrics=metrics,
-        n_trials=_n_trials_of(settings.n_trials, size_of(grid, enqueued) if grid else None),
+        n_trials=_n_trials_of(settings.n_trials, grid_size),
         n_jobs=settings.n_jobs,
         sweep_dir=str(sweep_dir),
         sampler=sampler,
@@ -131,8 +147,8 @@ def prepare_search(
         max_failure_rate=settings.max_failure_rate,
         max_retries=settings.max_retries,
         max_initial_failures=settings.max_initial_failures,
-        deadline=deadline,
-        trial_timeout=trial_timeout,
+        timeout=timeout_of(settings.timeout, config),
+        trial_timeout=trial_timeout_of(settings.trial_timeout),
         target=target_of(settings.target, directions),
         max_stagnation_trials=stagnation_of(settings, directions),
         min_improvement=settings.min_improvement,
@@ -146,6 +162,7 @@ def prepare_search(
         keep_artifacts=n_kept(settings.keep_artifacts, KEEP_ARTIFACTS),
         shares=not is_timed(config),
         fingerprint=fingerprint_of(config, space, jobs, metrics),
+        grid_size=grid_size,
     )
     refuse_leftovers(search.sweep_dir, search.study_name, search.storage, search.storage.is_there)
     return search

@@ -4,8 +4,10 @@ import time
 from typing import TYPE_CHECKING
 
 from hydra_plugins.hydra_search.trials import REPEATS
+from hydra_plugins.hydra_search.wishes import CANCEL, STOP
 
 if TYPE_CHECKING:
+    from ._spec import Search
     from ._tally import Tally
 
 BUDGET, TIMEOUT, TARGET, FAILURES = "n_trials", "timeout", "target", "max_failure_rate"
@@ -14,15 +16,18 @@ STAGNATION = "max_stagnation_trials"
 SAMPLER = "sampler"  # it has tried every point
 DUPLICATES = "duplicates"  # nothing new is drawn any more
 REPEATS_IN_A_ROW = 30
+OF_PEOPLE = (STOP, CANCEL)  # who wanted it to end
 
 
 def stop_reason(tally: "Tally") -> str | None:
-    """Return the name of the setting that ends the search now; None while it goes on."""
+    """Return the name of the setting, or the wish, that ends the search now; None while it goes on."""
     search = tally.search
     if tally.faults > search.max_failure_rate * search.n_trials:
         return FAILURES
     if search.max_initial_failures is not None and _fail_alike(tally, search.max_initial_failures):
         return ALIKE
+    if search.state in OF_PEOPLE:
+        return search.state
     if len(tally.over) >= search.n_trials:
         return BUDGET
     if search.target is not None and tally.is_reached:
@@ -33,9 +38,14 @@ def stop_reason(tally: "Tally") -> str | None:
         return SAMPLER
     if _draws_nothing_new(tally):
         return DUPLICATES
-    if search.deadline is not None and time.time() >= search.deadline:
-        return TIMEOUT
-    return None
+    return TIMEOUT if is_out_of_time(search) else None
+
+
+def is_out_of_time(search: "Search") -> bool:
+    """Tell whether the deadline has passed; on another machine, whose clock may differ, whether the sweep says so."""
+    if search.timeout is None:
+        return False
+    return time.time() >= search.deadline if search.sweeper.is_here() else search.timed_out
 
 
 def _fail_alike(tally: "Tally", enough: int) -> bool:

@@ -11,9 +11,12 @@ from optuna.distributions import BaseDistribution, check_distribution_compatibil
 from optuna.storages import RDBStorage, get_storage
 from optuna.trial import FrozenTrial, TrialState
 
+from hydra_plugins.hydra_search import sweeps, wishes
+
 from .._upstream import trial_id as trial_id_of
 from ._trial_tables import SYSTEM, USER, TrialTables
 
+STEERING = [f"{wishes.PREFIX}%", f"{sweeps.PREFIX}%"]
 # Transactions are numbered by 32 bits: who has not looked for so long can't tell old from new.
 SECONDS_TO_REMEMBER = 3600.0
 
@@ -98,6 +101,10 @@ class IncrementalStorage:
             if not known.trials:
                 self.get_study_name_from_id(study_id)
             return list(known.trials)
+
+    def steering(self, study_id: int) -> dict[str, object]:
+        """Return what people wish of the search, and what its sweeps say of themselves: attributes of the study."""
+        return self.tables.study_attributes(study_id, STEERING)
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
         """Return the trial as it is. Raises KeyError."""

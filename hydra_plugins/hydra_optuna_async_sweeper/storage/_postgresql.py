@@ -6,7 +6,7 @@ processes is enough.
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
@@ -100,6 +100,10 @@ class PostgreSQL(Database):
             return AdvisoryLock(database.engine, connect)
         apart = Connect(self.url)  # the user's own engine may have any number of connections
         return AdvisoryLock(one_connection(apart), apart)
+
+    def attributes(self, storage: BaseStorage, study_id: int) -> Mapping[str, object]:
+        """Read those by which a search is steered, by one statement."""
+        return cast("IncrementalStorage", storage).steering(study_id)
 
     def look_at_queue(self, storage: BaseStorage, study_id: int) -> Sequence[FrozenTrial]:
         """Read the trials that were added, begun or ended since the last look."""

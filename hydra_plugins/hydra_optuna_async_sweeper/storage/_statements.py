@@ -46,6 +46,10 @@ READ_NEW, READ_ALL_NEW = (
 )
 READ = _read("CAST(:ids AS integer[])")
 
+STUDY_ATTRIBUTES = """
+SELECT key, value_json FROM study_user_attributes
+WHERE study_id = :study AND key LIKE ANY(CAST(:patterns AS text[]))
+"""
 CLAIM = """
 WITH free AS (
     SELECT trial_id FROM trials WHERE trial_id = ANY(CAST(:ids AS integer[])) AND state = 'WAITING'

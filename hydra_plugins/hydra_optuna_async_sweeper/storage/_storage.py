@@ -81,6 +81,10 @@ class StudyStorage(ABC):
         """
         return FileLock(path)
 
+    def attributes(self, storage: BaseStorage, study_id: int) -> Mapping[str, object]:
+        """Return the study's user attributes as they are now; every claim asks. Raises KeyError, as `look_at_queue`."""
+        return dict(storage.get_study_user_attrs(study_id))
+
     def look_at_queue(self, storage: BaseStorage, study_id: int) -> Sequence[FrozenTrial]:
         """Return the study's trials, by number and not to be changed: those that wait or have ended as they are.
 

@@ -64,6 +64,11 @@ class TrialTables:
             rows.setdefault(row.trial_id, []).append(row)
         return rows.pop(0), [_trial(trial_id, rows[trial_id]) for trial_id in sorted(rows)]
 
+    def study_attributes(self, study_id: int, patterns: Sequence[str]) -> dict[str, object]:
+        """Read the user attributes of a study whose keys are LIKE one of these patterns."""
+        rows = self._rows(sql.STUDY_ATTRIBUTES, study=study_id, patterns=list(patterns))
+        return {row.key: json.loads(row.value_json) for row in rows}
+
     def claim(self, ids: Sequence[int], key: str, value: object) -> int | None:
         """Let the first of these trials run that waits and that nobody else takes at this moment, by one statement.
 

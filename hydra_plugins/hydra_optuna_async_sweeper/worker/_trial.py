@@ -1,10 +1,8 @@
 """One claimed trial: its parameters suggested, its job composed and run by Hydra, its end written into the study."""
 
 import logging
-import time
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,11 +18,10 @@ from optuna.trial import FrozenTrial, TrialState
 from hydra_plugins import hydra_trial
 from hydra_plugins.hydra_search.errors import BadInput, DatabaseGone, InvalidObjective, NotFinite, TrialLost, one_line
 from hydra_plugins.hydra_search.grammar import override_text
-from hydra_plugins.hydra_search.owner import SECONDS_BETWEEN_BEATS, Owner, every
+from hydra_plugins.hydra_search.owner import Owner, every
 from hydra_plugins.hydra_search.results import Attempt, forget_result, note_violation
 from hydra_plugins.hydra_search.secret_sources import secrets_of
 from hydra_plugins.hydra_search.trials import (
-    BEAT,
     CONFIRMS,
     INTERRUPTED,
     JOB_DIR,
@@ -40,6 +37,7 @@ from ..search._progress import brief, values_text
 from ._draw import Drawn, Points, draw, wait_for
 from ._job import run_job
 from ._job_config import Composer
+from ._pulse import SECONDS_BETWEEN_LOOKS, Pulse, is_apart
 from ._reporter import Reporter
 from ._sampler import Samplers, everywhere, load_custom_space, make_pruner
 from ._study import Searched, StudyOfTrial
@@ -86,8 +84,7 @@ class TrialRunner:
         """
         closed, end = False, ""
         try:
-            beats = count(1)
-            with every(SECONDS_BETWEEN_BEATS, lambda: self._beat(claimed, next(beats)), "trial-heartbeat"):
+            with every(SECONDS_BETWEEN_LOOKS, Pulse(self.queue, claimed), "trial-heartbeat"):
                 end = self._run(claimed)
             closed = True
         except UpdateFinishedTrialError:
@@ -178,15 +175,6 @@ class TrialRunner:
         except Exception as error:  # the user's code: this trial fails, as for an error in its job
             raise NoJob(f"custom_search_space: {type(error).__name__}: {error}") from error
         return [f"{name}={override_text(value)}" for name, value in trial.params.items() if name not in known]
-
-    def _beat(self, trial: FrozenTrial, number: int) -> None:
-        with suppress(UpdateFinishedTrialError):  # it ends, or was taken for lost, this very moment
-            self.queue.storage.set_trial_user_attr(trial_id(trial), BEAT, [number, time.time()])
-
-
-def is_apart(search: "Search") -> bool:
-    """Tell whether this process is nothing but a worker, and not the sweeper's own."""
-    return search.sweeper != Owner.me()
 
 
 def _no_sampler(number: int, attempt: int = 0) -> RandomSampler:

@@ -19,7 +19,8 @@ from .._upstream import pickled_resolvers, register_resolvers
 from ..search._queue import TrialQueue
 from ._gpu import take_device
 from ._main_module import MainModule
-from ._trial import TrialRunner, is_apart
+from ._pulse import is_apart
+from ._trial import TrialRunner
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

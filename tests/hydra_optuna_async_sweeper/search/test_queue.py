@@ -15,6 +15,7 @@ from hydra_plugins.hydra_optuna_async_sweeper.storage._resolve import database_a
 from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.results import Attempt, reason_of_loss, save_result
 from hydra_plugins.hydra_search.trials import INTERRUPTED, REPEATS
+from hydra_plugins.hydra_search.wishes import make_wish, write_wish
 from tests.hydra_optuna_async_sweeper.space.spaces import points_of
 from tests.postgresql import postgresql
 from tests.sweeps import close_queues, made_up_search, queue_of
@@ -284,3 +285,15 @@ def test_attributes_that_another_program_has_written_are_no_trouble(
     queue.requeue_left()
     queue.storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
     assert claimed(queue).number != trial.number
+
+
+def test_claim_obeys_what_somebody_else_has_wished_a_moment_before(search: Search) -> None:
+    queue, other = queue_of(search), queue_of(search)
+    claimed(queue)
+    for concern, value, is_given in (
+        ("state", "pause", False), ("state", "resume", True), ("n_trials", 2, False), ("n_trials", 9, True),
+        ("timeout", 0, False), ("timeout", None, True), ("state", "stop", False),
+    ):  # fmt: skip
+        write_wish(other.storage, other.study_id, make_wish(concern, value))
+        assert (queue.claim() is not None) == is_given, (concern, value)
+    assert queue.search.n_trials == 9

@@ -8,7 +8,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from hydra_plugins.hydra_optuna_async_sweeper.search._results import resume_command, write_results
+from hydra_plugins.hydra_optuna_async_sweeper.search._go_on import resume_command
+from hydra_plugins.hydra_optuna_async_sweeper.search._results import write_results
 from hydra_plugins.hydra_optuna_async_sweeper.search._spec import Search
 from hydra_plugins.hydra_search.commands import interpreter
 from tests.sweeps import made_up_search

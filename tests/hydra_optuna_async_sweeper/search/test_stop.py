@@ -147,12 +147,12 @@ def test_stagnation_is_counted_in_the_order_in_which_trials_ended_and_only_what_
 
 @pytest.mark.parametrize(("seconds", "reason"), [(-1, "timeout"), (60, None)])
 def test_search_ends_at_its_deadline(seconds: float, reason: str | None) -> None:
-    assert stop_reason(complete(1), replace(SEARCH, deadline=time.time() + seconds)) == reason
+    assert stop_reason(complete(1), replace(SEARCH, timeout=10, started=time.time() - 10 + seconds)) == reason
 
 
 @pytest.mark.parametrize("trials", [lambda: complete(1, 1, 1, 1), lambda: failed(3, error="e")])
 def test_deadline_does_not_hide_how_a_search_ended(trials: Callable[[], Trials]) -> None:
-    assert stop_reason(trials(), replace(SEARCH, deadline=time.time() - 1, target=0.5)) in (
+    assert stop_reason(trials(), replace(SEARCH, timeout=10, started=time.time() - 11, target=0.5)) in (
         "n_trials",
         "max_failure_rate",
     )

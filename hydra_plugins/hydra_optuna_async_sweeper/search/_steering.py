@@ -1,0 +1,86 @@
+"""The sweep's own side of what people wish of it: said in its log and to its tracking, kept in its record, obeyed."""
+
+import logging
+import threading
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from hydra_plugins.hydra_search.commands import as_typed
+from hydra_plugins.hydra_search.signals import terminate_here
+from hydra_plugins.hydra_search.sweeps import SweepRecord, write_sweep
+from hydra_plugins.hydra_search.wishes import CANCEL, N_TRIALS, PAUSE, RESUME, STOP, Wish, note_heard
+
+from ._stop import is_out_of_time
+
+if TYPE_CHECKING:
+    from ._queue import TrialQueue
+    from ._results import NoReport
+    from ._spec import Search
+    from ._tally import Tally
+
+log = logging.getLogger(__name__)
+
+MEANINGS = {
+    RESUME: "trials start again",
+    STOP: "no trial starts any more, those that run end",
+    CANCEL: "running trials are requeued",
+}
+
+
+def begun(search: "Search") -> SweepRecord:
+    """Return the record of a sweep that begins."""
+    return SweepRecord(
+        search.key, search.sweeper.as_attribute(), search.started, search.n_jobs, search.n_trials, search.timeout
+    )
+
+
+class Steering:
+    """Follows what is wished of the sweep for the time of a `with` block, and keeps the sweep's record."""
+
+    def __init__(self, queue: "TrialQueue", report: "NoReport", wake: threading.Event) -> None:
+        self.ended = "failed"  # how the sweep ends, as its record will have it
+        self._queue = queue
+        self._report = report
+        self._wake = wake  # tells who waits for workers that there may be work for more
+        self._record = begun(queue.search)
+        self._heard: set[str] = set()
+        self._is_cancelled = False
+
+    def __enter__(self) -> "Steering":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        with suppress(Exception):  # a database that is away: whoever looks sees that the process is gone
+            write_sweep(self._queue.storage, self._queue.study_id, self._record.end(self.ended))
+
+    def look(self, tally: "Tally") -> None:
+        """Say what is new among the wishes; interrupt the sweep, once, that is cancelled."""
+        search = tally.search
+        for wish in search.wishes.values():
+            if wish.id not in self._heard:
+                self._hear(wish, search)
+        self._report.obey(search)
+        now = {"n_trials": search.n_trials, "timeout": search.timeout, "timed_out": is_out_of_time(search)}
+        if (record := replace(self._record, **now)) != self._record:  # type: ignore[arg-type]  # the fields' own types
+            self._record = record
+            write_sweep(self._queue.storage, self._queue.study_id, record)
+        if search.state == CANCEL and not self._is_cancelled:
+            self._is_cancelled = terminate_here()
+
+    def _hear(self, wish: Wish, search: "Search") -> None:
+        self._heard.add(wish.id)
+        note_heard(Path(search.sweep_dir), wish)
+        log.info(f"{wish.text[0].upper()}{wish.text[1:]}{_meaning(wish, search)}")
+        if wish.value not in (PAUSE, STOP, CANCEL):
+            self._wake.set()
+
+
+def _meaning(wish: Wish, search: "Search") -> str:
+    if wish.value == PAUSE:
+        return f": no trial starts. To go on: hydra-search resume {as_typed(search.sweep_dir)}"
+    if wish.concern == N_TRIALS and wish.value != search.n_trials:
+        return f": {search.n_trials}, as many as the grid has points"
+    return f": {meaning}" if (meaning := MEANINGS.get(str(wish.value))) else ""
