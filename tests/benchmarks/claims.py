@@ -56,6 +56,7 @@ class ByOptuna(PostgreSQL):
     """The server as any database: what the contract does for all of them."""
 
     look_at_queue, claim, add_waiting = StudyStorage.look_at_queue, StudyStorage.claim, StudyStorage.add_waiting
+    attributes = StudyStorage.attributes
 
     def open(self) -> BaseStorage:
         """Open it as Optuna does."""

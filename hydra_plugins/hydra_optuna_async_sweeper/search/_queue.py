@@ -2,23 +2,17 @@
 
 import random
 import threading
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.hydra_search.owner import Owner, Watch, is_ours, owner_of, sweeper_of
 from hydra_plugins.hydra_search.results import Attempt, load_result, mark_lost
 from hydra_plugins.hydra_search.trials import (
-    CHECKPOINTS,
-    CONFIRMS,
-    FIXED,
-    INTERRUPTED,
     LOST,
-    QUEUED,
-    RETRIES,
     RETRY_OF,
     SWEEPER,
     WORKER,
@@ -26,7 +20,6 @@ from hydra_plugins.hydra_search.trials import (
     directory_of,
     is_confirmation,
     outcome_of,
-    retries_of,
     searched,
 )
 from hydra_plugins.hydra_search.wishes import PAUSE
@@ -37,6 +30,7 @@ from ._first import grid_of
 from ._given import Given
 from ._stop import stop_reason
 from ._tally import Tally
+from ._waiting import is_blank, retries_of_lost, waiting_trial
 from ._wished import as_wished
 
 if TYPE_CHECKING:
@@ -78,16 +72,25 @@ class TrialQueue:
     def obey(self) -> "Search":
         """Look at what people want of the search now. Returns the search with that."""
         with self._obeying:  # what was read later is kept
-            attributes = self.search.storage.attributes(self.storage, self.study_id)
-            self.search = self._tally.search = as_wished(self._begun, attributes)
+            self._heed(self.search.storage.attributes(self.storage, self.study_id))
             return self.search
+
+    def _heed(self, attributes: Mapping[str, object]) -> None:
+        self.search = self._tally.search = as_wished(self._begun, attributes)
+
+    def _look(self, storage: "BaseStorage") -> Tally:
+        """Look at the study, and at what people want of the search now."""
+        with self._obeying:
+            trials, attributes = self.search.storage.look_at_queue(storage, self.study_id)
+            self._heed(attributes)
+        return self._tally.look(trials)
 
     def claim(self) -> FrozenTrial | None:
         """Take a waiting trial for this process; None if the search ends or pauses, or all that is left is taken."""
         while True:
-            if self.obey().state == PAUSE:
+            tally = self._look(self.storage)
+            if self.search.state == PAUSE:
                 return None
-            tally = self._tally.look(self.search.storage.look_at_queue(self.storage, self.study_id))
             mine = (t for t in tally.open if trial_id(t) in self._closed and owner_of(t) == Owner.me())
             if self._requeue_forgotten(mine):
                 continue
@@ -115,7 +118,7 @@ class TrialQueue:
         if reason is not None:
             return list(filter(is_confirmation, waiting)) if may_confirm(reason, self.search) else []
         room = self.search.n_trials - self._places(open_trials) + len(waiting := searched(waiting))
-        return sorted(waiting, key=_is_blank)[: max(room, 0)]
+        return sorted(waiting, key=is_blank)[: max(room, 0)]
 
     def _places(self, open_trials: Sequence[FrozenTrial]) -> int:
         """Return how many places of the budget are taken; what another program runs takes one when it has ended."""
@@ -126,7 +129,7 @@ class TrialQueue:
         """Take a trial where more wait than may run, so that two workers do not both take the last one."""
         storage = self.search.storage.without_retry(self.storage)
         with self._lock:
-            tally = self._tally.look(self.search.storage.look_at_queue(storage, self.study_id))
+            tally = self._look(storage)
             return self._take(self._claimable(tally.open), storage)
 
     def _take(self, waiting: Sequence[FrozenTrial], storage: "BaseStorage") -> FrozenTrial | None:
@@ -149,7 +152,7 @@ class TrialQueue:
         # As a whole: a server that was restarted has forgotten the lock, so no call waits for it inside.
         storage = self.search.storage.without_retry(self.storage)
         with self._lock:
-            tally = self._tally.look(self.search.storage.look_at_queue(storage, self.study_id))
+            tally = self._look(storage)
             reason = stop_reason(tally)
             if reason is None:
                 new = self._of_search(tally)
@@ -163,34 +166,20 @@ class TrialQueue:
         missing = self.search.n_trials - self._places(tally.open)
         again = tally.retried | {trial.user_attrs.get(RETRY_OF) for trial in tally.open}
         self._given.look(tally.trials)
-        blank = sum(map(_is_blank, waiting))  # these give way to the user's own, and to the points of a grid
-        new = [*self._retries(tally.lost, again), *map(_waiting_trial, self._given.own())]
+        blank = sum(map(is_blank, waiting))  # these give way to the user's own, and to the points of a grid
+        new = [*retries_of_lost(tally.lost, again), *map(waiting_trial, self._given.own())]
         new = new[: max(missing + blank, 0)]
         if len(waiting) == (blank if self._given.grid else 0):
             chunk = max(8, min(2 * self.search.n_jobs, LARGEST_CHUNK))
             room = missing + blank if blank else min(missing, chunk)  # a blank one would be next after a few points
-            new += map(_waiting_trial, self._given.following(max(0, room - len(new))))
+            new += map(waiting_trial, self._given.following(max(0, room - len(new))))
         return new
 
     def _of_confirmation(self, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-        new = [_waiting_trial(trial.params, attributes) for trial, attributes in missing(trials, self.search)]
+        new = [waiting_trial(trial.params, attributes) for trial, attributes in missing(trials, self.search)]
         confirming = [trial for trial in trials if is_confirmation(trial)]
         lost = [trial for trial in confirming if outcome_of(trial, self.search.max_retries) is Outcome.LOST]
-        return [*self._retries(lost, {trial.user_attrs.get(RETRY_OF) for trial in confirming}), *new]
-
-    def _retries(self, lost: Iterable[FrozenTrial], again: Container[int | None]) -> list[FrozenTrial]:
-        return [
-            _waiting_trial(
-                {**trial.system_attrs.get(FIXED, {}), **trial.params},  # it may have been lost between two parameters
-                {key: trial.user_attrs[key] for key in (CONFIRMS, CHECKPOINTS) if key in trial.user_attrs}
-                | {
-                    RETRY_OF: trial.number,
-                    RETRIES: retries_of(trial.user_attrs) + (trial.user_attrs[LOST] != INTERRUPTED),
-                },
-            )
-            for trial in lost
-            if trial.number not in again
-        ]
+        return [*retries_of_lost(lost, {trial.user_attrs.get(RETRY_OF) for trial in confirming}), *new]
 
     def requeue_stale(self) -> list[FrozenTrial]:
         """Close the running trials whose process is gone; `fill` adds them again. Returns those."""
@@ -235,15 +224,3 @@ def attempt_of(trial: FrozenTrial) -> Attempt | None:
     """Return to what the files of the trial's job belong; None before a worker has said that it took the trial."""
     owner = owner_of(trial)
     return Attempt(owner, trial.number) if owner else None
-
-
-def _waiting_trial(
-    params: Mapping[str, object] | None = None, attributes: Mapping[str, object] | None = None
-) -> FrozenTrial:
-    """Return a trial for the queue, blank or with parameters."""
-    fixed = {} if params is None else {FIXED: dict(params)}
-    return create_trial(state=TrialState.WAITING, system_attrs=fixed, user_attrs={QUEUED: True, **(attributes or {})})
-
-
-def _is_blank(trial: FrozenTrial) -> bool:
-    return FIXED not in trial.system_attrs

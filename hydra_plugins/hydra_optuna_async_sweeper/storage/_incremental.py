@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from copy import deepcopy as copied
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,12 +11,9 @@ from optuna.distributions import BaseDistribution, check_distribution_compatibil
 from optuna.storages import RDBStorage, get_storage
 from optuna.trial import FrozenTrial, TrialState
 
-from hydra_plugins.hydra_search import sweeps, wishes
-
 from .._upstream import trial_id as trial_id_of
 from ._trial_tables import SYSTEM, USER, TrialTables
 
-STEERING = [f"{wishes.PREFIX}%", f"{sweeps.PREFIX}%"]
 # Transactions are numbered by 32 bits: who has not looked for so long can't tell old from new.
 SECONDS_TO_REMEMBER = 3600.0
 
@@ -66,7 +63,7 @@ class IncrementalStorage:
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
         """Return the study's trials as they are, by number."""
-        trials = self.look(study_id, is_all=True)
+        trials, _ = self.look(study_id, is_all=True)
         if states is not None:
             trials = [trial for trial in trials if trial.state in states]
         return copied(trials) if deepcopy else trials
@@ -76,8 +73,8 @@ class IncrementalStorage:
         states = (state,) if isinstance(state, TrialState) else state
         return len(self.get_all_trials(study_id, deepcopy=False, states=states))
 
-    def look(self, study_id: int, is_all: bool) -> list[FrozenTrial]:
-        """Return the study's trials by number, not to be changed.
+    def look(self, study_id: int, is_all: bool) -> tuple[list[FrozenTrial], Mapping[str, object]]:
+        """Return the study's trials by number, not to be changed, and the attributes that steer its search.
 
         Args:
             study_id: of the study.
@@ -100,11 +97,11 @@ class IncrementalStorage:
                 known.since[kind] = (look.since, look.server, looked + SECONDS_TO_REMEMBER)
             if not known.trials:
                 self.get_study_name_from_id(study_id)
-            return list(known.trials)
+            return list(known.trials), look.attributes
 
-    def steering(self, study_id: int) -> dict[str, object]:
+    def steering(self, study_id: int) -> Mapping[str, object]:
         """Return what people wish of the search, and what its sweeps say of themselves: attributes of the study."""
-        return self.tables.study_attributes(study_id, STEERING)
+        return self.tables.steering(study_id)
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
         """Return the trial as it is. Raises KeyError."""

@@ -22,7 +22,7 @@ from hydra_plugins.hydra_search.studies import SECONDS_TO_CONNECT
 from ._database import Database
 from ._incremental import IncrementalStorage
 from ._retry import RetryingStorage, retry
-from ._storage import STORAGE, instantiated
+from ._storage import STORAGE, Queued, instantiated
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine  # a fifth of a second, which a search with a journal need not wait
@@ -105,9 +105,9 @@ class PostgreSQL(Database):
         """Read those by which a search is steered, by one statement."""
         return cast("IncrementalStorage", storage).steering(study_id)
 
-    def look_at_queue(self, storage: BaseStorage, study_id: int) -> Sequence[FrozenTrial]:
-        """Read the trials that were added, begun or ended since the last look."""
-        return cast("IncrementalStorage", storage).look(study_id, is_all=False)
+    def look_at_queue(self, storage: BaseStorage, study_id: int) -> Queued:
+        """Read the trials that were added, begun or ended since the last look, by the same statement."""
+        return Queued(*cast("IncrementalStorage", storage).look(study_id, is_all=False))
 
     def claim(
         self,

@@ -4,6 +4,8 @@ The schema is that of `optuna/storages/_rdb/models.py`; `PostgreSQL.open` refuse
 installed Optuna's.
 """
 
+from hydra_plugins.hydra_search import sweeps, wishes
+
 # Whether a row was written by a transaction that had not ended at the last look, by the age of both; all rows are new
 # to the first look. https://www.postgresql.org/docs/current/ddl-system-columns.html
 IS_NEW = "age({table}.xmin) <= (SELECT coalesce(age(CAST(CAST(:since AS text) AS xid)), 2147483647))"
@@ -14,6 +16,13 @@ SELECT 'now' AS kind, 0 AS trial_id, 0 AS place,
     CAST(txid_snapshot_xmin(txid_current_snapshot()) % 4294967296 AS text) AS name,
     CAST(pg_postmaster_start_time() AS text) AS text,
     CAST(NULL AS float8) AS value, CAST(NULL AS timestamp) AS begun, CAST(NULL AS timestamp) AS ended
+"""
+# What people wish of the search, and what its sweeps say of themselves.
+STEERING = f"""
+SELECT 'steering' AS kind, 0 AS trial_id, 0 AS place, key AS name, value_json AS text,
+    CAST(NULL AS float8) AS value, CAST(NULL AS timestamp) AS begun, CAST(NULL AS timestamp) AS ended
+FROM study_user_attributes
+WHERE study_id = :study AND (key LIKE '{wishes.PREFIX}%' OR key LIKE '{sweeps.PREFIX}%')
 """
 CONTENTS = {
     "trials": "'trial', trial_id, number, CAST(state AS text), NULL, NULL, datetime_start, datetime_complete",
@@ -26,9 +35,9 @@ CONTENTS = {
 }
 
 
-def _read(ids: str) -> str:
+def _read(ids: str, *of_study: str) -> str:
     parts = [f"SELECT {columns} FROM {table} WHERE trial_id = ANY({ids})" for table, columns in CONTENTS.items()]
-    return " UNION ALL ".join([NOW, *parts])
+    return " UNION ALL ".join([NOW, *of_study, *parts])
 
 
 OF_STUDY = "trials.study_id = :study AND trials.trial_id >= :first"
@@ -41,15 +50,11 @@ NEW_IN_OPEN = [
 ]
 # An array, so that the planner takes the indexes: it believes in few rows.
 READ_NEW, READ_ALL_NEW = (
-    f"WITH new AS MATERIALIZED ({found}) {_read('ARRAY(SELECT trial_id FROM new)')}"
+    f"WITH new AS MATERIALIZED ({found}) {_read('ARRAY(SELECT trial_id FROM new)', STEERING)}"
     for found in (NEW_TRIALS, " UNION ".join([NEW_TRIALS, *NEW_IN_OPEN]))
 )
 READ = _read("CAST(:ids AS integer[])")
 
-STUDY_ATTRIBUTES = """
-SELECT key, value_json FROM study_user_attributes
-WHERE study_id = :study AND key LIKE ANY(CAST(:patterns AS text[]))
-"""
 CLAIM = """
 WITH free AS (
     SELECT trial_id FROM trials WHERE trial_id = ANY(CAST(:ids AS integer[])) AND state = 'WAITING'

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, TypeVar, cast
+from typing import ClassVar, NamedTuple, TypeVar, cast
 
 from filelock import FileLock
 from optuna.exceptions import UpdateFinishedTrialError
@@ -24,6 +24,15 @@ STORAGE_KINDS = (BaseStorage, BaseJournalBackend, JournalFileOpenLock, JournalFi
 STORAGE = "hydra.sweeper.storage"  # the key that messages name
 
 _Result = TypeVar("_Result")
+
+
+class Queued(NamedTuple):
+    """A study as whoever claims a trial sees it."""
+
+    # By number and not to be changed: those that wait or have ended as they are. Of those that run, what was written
+    # since they began may be missing.
+    trials: Sequence[FrozenTrial]
+    attributes: Mapping[str, object]  # as `StudyStorage.attributes` returns
 
 
 class StudyStorage(ABC):
@@ -82,16 +91,15 @@ class StudyStorage(ABC):
         return FileLock(path)
 
     def attributes(self, storage: BaseStorage, study_id: int) -> Mapping[str, object]:
-        """Return the study's user attributes as they are now; every claim asks. Raises KeyError, as `look_at_queue`."""
+        """Return the study's user attributes as they are now; at least those that steer a search."""
         return dict(storage.get_study_user_attrs(study_id))
 
-    def look_at_queue(self, storage: BaseStorage, study_id: int) -> Sequence[FrozenTrial]:
-        """Return the study's trials, by number and not to be changed: those that wait or have ended as they are.
+    def look_at_queue(self, storage: BaseStorage, study_id: int) -> Queued:
+        """Look at the study before a claim. Raises KeyError if it is not there.
 
-        Of those that run, what was written since they began may be missing. `storage` is what `open` returned, or
-        `without_retry`, as for all that follow.
+        `storage` is what `open` returned, or `without_retry`, as for all that follow.
         """
-        return storage.get_all_trials(study_id, deepcopy=False)
+        return Queued(storage.get_all_trials(study_id, deepcopy=False), self.attributes(storage, study_id))
 
     def claim(
         self,

@@ -30,6 +30,7 @@ class Look:
     trials: list[FrozenTrial]
     since: str
     server: str  # when it was started
+    attributes: Mapping[str, object]  # of the study: those that steer its search, new or not
 
 
 @dataclass
@@ -48,8 +49,9 @@ class TrialTables:
             is_all: whether what a job has written since its trial began is looked for as well.
         """
         statement = sql.READ_ALL_NEW if is_all else sql.READ_NEW
-        (now,), trials = self._read(statement, study=study_id, first=first, since=since)
-        return Look(trials, now.name, now.text)
+        of_study, trials = self._read(statement, study=study_id, first=first, since=since)
+        now = next(row for row in of_study if row.kind == "now")
+        return Look(trials, now.name, now.text, _steering(of_study))
 
     def read(self, trial_id: int) -> FrozenTrial:
         """Read a trial. Raises KeyError if it is not there."""
@@ -64,10 +66,9 @@ class TrialTables:
             rows.setdefault(row.trial_id, []).append(row)
         return rows.pop(0), [_trial(trial_id, rows[trial_id]) for trial_id in sorted(rows)]
 
-    def study_attributes(self, study_id: int, patterns: Sequence[str]) -> dict[str, object]:
-        """Read the user attributes of a study whose keys are LIKE one of these patterns."""
-        rows = self._rows(sql.STUDY_ATTRIBUTES, study=study_id, patterns=list(patterns))
-        return {row.key: json.loads(row.value_json) for row in rows}
+    def steering(self, study_id: int) -> Mapping[str, object]:
+        """Read the attributes of the study that steer its search."""
+        return _steering(self._rows(sql.STEERING, study=study_id))
 
     def claim(self, ids: Sequence[int], key: str, value: object) -> int | None:
         """Let the first of these trials run that waits and that nobody else takes at this moment, by one statement.
@@ -152,6 +153,10 @@ def _text(statement: str) -> Any:  # Any: sqlalchemy need not be imported
     from sqlalchemy import text
 
     return text(statement)
+
+
+def _steering(rows: "Iterable[Row[Any]]") -> dict[str, object]:
+    return {row.name: json.loads(row.text) for row in rows if row.kind == "steering"}
 
 
 def stored_time(local: datetime | None) -> datetime | None:

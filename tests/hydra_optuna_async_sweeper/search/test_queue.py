@@ -8,13 +8,13 @@ from optuna import Study, Trial, load_study
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import NullPool, create_engine, text
 
-from hydra_plugins.hydra_optuna_async_sweeper.search._queue import FIXED, TrialQueue
+from hydra_plugins.hydra_optuna_async_sweeper.search._queue import TrialQueue
 from hydra_plugins.hydra_optuna_async_sweeper.search._spec import Search
 from hydra_plugins.hydra_optuna_async_sweeper.space._tree import parse_space
 from hydra_plugins.hydra_optuna_async_sweeper.storage._resolve import database_at
 from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.results import Attempt, reason_of_loss, save_result
-from hydra_plugins.hydra_search.trials import INTERRUPTED, REPEATS
+from hydra_plugins.hydra_search.trials import FIXED, INTERRUPTED, REPEATS
 from hydra_plugins.hydra_search.wishes import make_wish, write_wish
 from tests.hydra_optuna_async_sweeper.space.spaces import points_of
 from tests.postgresql import postgresql
