@@ -16,6 +16,10 @@ class NotFound(SearchError, LookupError):
     """There is no such search, or where it lives can't be opened."""
 
 
+class Absent(NotFound):
+    """It can be seen that there is no such study."""
+
+
 class Undelivered(SearchError):
     """MLflow can't be reached at the end of a search; what it should know stands in the search's directories."""
 

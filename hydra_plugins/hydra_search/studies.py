@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import NotFound, one_line
+from .errors import Absent, NotFound, one_line
 from .urls import MASK, known, masked, missing_variable
 
 if TYPE_CHECKING:
@@ -44,14 +44,19 @@ def opened(place: str) -> Iterator["BaseStorage"]:
             journal file.
 
     Raises:
-        NotFound: there is none, it can't be opened, or its password is kept in no file.
+        NotFound: there is none, it can't be opened, does not answer, or its password is kept in no file.
     """
     if "://" not in place:
         yield _journal(Path(place))
         return
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import SQLAlchemyError
+
     storage = _database(_with_password(place))
     try:
         yield storage
+    except (StorageInternalError, SQLAlchemyError) as error:  # it has gone away, or is damaged
+        raise NotFound(f"the study's database does not answer ({_reason(error.__cause__ or error)})") from error
     finally:
         storage.remove_session()
         storage.engine.dispose()
@@ -67,7 +72,7 @@ def study_id_of(storage: "BaseStorage", study_name: str) -> int:
         return storage.get_study_id_from_name(study_name)
     except KeyError:
         known_names = [study.study_name for study in storage.get_all_studies()]
-        raise NotFound(f"there is no study {study_name!r}{like(study_name, known_names)}") from None
+        raise Absent(f"there is no study {study_name!r}{like(study_name, known_names)}") from None
 
 
 def trials_of(storage: "BaseStorage", study_name: str) -> list["FrozenTrial"]:
@@ -88,7 +93,7 @@ def _journal(path: Path) -> "BaseStorage":
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if not path.is_file():
-        raise NotFound(f"{str(path)!r} does not exist; name the study's storage with --storage URL")
+        raise Absent(f"{str(path)!r} does not exist; name the study's storage with --storage URL")
     try:
         return JournalStorage(JournalFileBackend(str(path), lock_obj=journal_lock(path)))
     except Exception as error:  # whatever a damaged line makes Optuna raise
@@ -119,23 +124,26 @@ def _database(url: str) -> "RDBStorage":
     except (ImportError, SQLAlchemyError, ValueError, RuntimeError) as error:  # the last: of another version of Optuna
         with suppress(AttributeError):
             storage.engine.dispose()
-        reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
-        raise NotFound(f"the study's database can't be opened ({masked(reason)}); {ANOTHER}") from error
+        raise NotFound(f"the study's database can't be opened ({_reason(error)}); {ANOTHER}") from error
     return storage
 
 
+def _reason(error: BaseException) -> str:
+    return masked(str(getattr(error, "orig", None) or error).partition("\n")[0])
+
+
 def _refuse_absent(url: str) -> None:
-    """Refuse, by NotFound, a database without Optuna's tables: opening it would make them, and the file too."""
+    """Refuse, by Absent, a database without Optuna's tables: opening it would make them, and the file too."""
     from sqlalchemy import NullPool, create_engine, inspect, make_url
 
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite" and "uri=true" not in url.lower():
         file = Path(parsed.database or "")
         if file.parent.is_dir() and not file.is_file():
-            raise NotFound(f"there is no database {masked(url)!r}")
+            raise Absent(f"there is no database {masked(url)!r}")
     engine = create_engine(parsed, poolclass=NullPool, connect_args=limits_of(url))
     try:
         if not inspect(engine).has_table("studies"):
-            raise NotFound(f"{masked(url)!r} holds no studies of Optuna")
+            raise Absent(f"{masked(url)!r} holds no studies of Optuna")
     finally:
         engine.dispose()

@@ -1,5 +1,13 @@
-"""`hydra-search VERB`: what the plugins can be asked beside a search.
+"""`hydra-search VERB SEARCH`: what can be asked of a search, and done to it, beside it.
 
+A SEARCH is a sweep directory, or a study's name (with --storage URL, or below multirun/). `hydra-search VERB --help`.
+
+hydra-search status train-1       state, counts, best, workers, time left, last error
+hydra-search list                 the searches below multirun/
+hydra-search stop train-1         and cancel, pause, resume, set n_trials=200
+hydra-search enqueue train-1 'model.C=1.0'
+hydra-search report train-1       and deliver: what a killed search has left undone
+hydra-search clean train-1        delete it
 hydra-search reference            every key of sweeper and callbacks
 hydra-search schema > search.json a JSON Schema of them, for editors
 """
@@ -10,12 +18,15 @@ from collections.abc import Sequence
 
 from hydra_plugins.hydra_search.errors import SearchError, one_line
 
+from ._output import describe
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Do what the command line asks for. A refusal is one line, and exit status 2."""
     from ._verbs import ADD
 
-    parser = argparse.ArgumentParser(prog="hydra-search", description="What the plugins can be asked beside a search.")
+    parser = argparse.ArgumentParser(prog="hydra-search")
+    describe(parser, __doc__)
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for add in ADD:
         add(verbs)

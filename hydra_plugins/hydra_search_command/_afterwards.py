@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from hydra_plugins.hydra_search.errors import NotFound, Undelivered
 from hydra_plugins.hydra_search.files import BEST, REPORT, SUMMARY, TABLE
-from hydra_plugins.hydra_search.studies import trials_of
 
 from ._found import Found, add_search, directory_of_search, found
 from ._output import add_json, say, say_json
@@ -28,17 +27,21 @@ def add(verbs: "Verbs") -> None:
     text = "send MLflow the records that it could not take while the search ran"
     deliver = verbs.add_parser("deliver", help=text, description=text)
     deliver.add_argument("search", metavar="SEARCH", help="the sweep directory, or its name")
+    add_json(deliver)
     deliver.set_defaults(run=_deliver)
 
 
 def _report(options: argparse.Namespace) -> int:
     from hydra_plugins.hydra_search_report.report import status_of, write_report
 
+    from ._state import RUNNING, State
+
     with found(options.search, options.storage) as search:
         directory, facts = _recorded(search)
-        trials = trials_of(search.storage, search.study_name)
+        state = State.of(search)
+        trials, status = state.trials, RUNNING if state.is_running() else status_of(facts, state.trials)
     try:
-        write_report(facts, trials, directory, status_of(facts, trials))
+        write_report(facts, trials, directory, status)
     except OSError as error:
         sys.stderr.write(f"the report can't be written: {error}\n")
         return 1
@@ -64,11 +67,14 @@ def _deliver(options: argparse.Namespace) -> int:
 
     from hydra_plugins.hydra_mlflow_callback.afterwards import deliver
 
-    directory = directory_of_search(options.search)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    directory = directory_of_search(options.search) or Path(options.search)
+    stream = sys.stderr if options.json else sys.stdout
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=stream)
     try:
-        deliver(directory or Path(options.search), options.search)
+        deliver(directory, options.search)
     except Undelivered as undelivered:
         sys.stderr.write(f"{undelivered}\n")
         return 1
+    if options.json:
+        say_json({"directory": str(directory), "delivered": True})
     return 0

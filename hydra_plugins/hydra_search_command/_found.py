@@ -165,7 +165,8 @@ def _configured(directory: Path) -> str:
 
     try:
         config = OmegaConf.load(directory / MULTIRUN)
-        url = str(OmegaConf.select(config, "hydra.sweeper.storage"))
+        storage = OmegaConf.select(config, "hydra.sweeper.storage")
+        url = str(OmegaConf.select(storage, "url") if OmegaConf.is_config(storage) else storage)
         base = str(OmegaConf.select(config, "hydra.runtime.cwd"))
     except (OSError, YAMLError, OmegaConfBaseException):
         return ""

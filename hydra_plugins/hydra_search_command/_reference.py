@@ -1,15 +1,37 @@
-"""The reference: every key with its default, its meaning and an example, as text."""
+"""`reference` and `schema`: every key of sweeper and callbacks, its default, meaning and example; for editors too."""
 
+import argparse
 import json
 import textwrap
 from shlex import quote
 from types import UnionType
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
+
+from hydra_plugins.hydra_search.errors import NotFound
 
 from ._options import Node, Option, is_set_elsewhere, nodes
+from ._output import say
+
+if TYPE_CHECKING:
+    from ._output import Verbs
 
 WIDTH = 110
 OPTUNA = "https://optuna.readthedocs.io/en/stable/reference"
+
+
+def add(verbs: "Verbs") -> None:
+    """Add both."""
+    reference = verbs.add_parser("reference", help="print every key: default, meaning, example")
+    reference.add_argument("key", nargs="?", default="", help="only the keys that begin so, as hydra.sweeper")
+    reference.set_defaults(run=lambda options: say(reference_text(options.key)))
+    schema = verbs.add_parser("schema", help="print a JSON Schema of these keys, for editors")
+    schema.set_defaults(run=_schema)
+
+
+def _schema(_: argparse.Namespace) -> None:
+    from ._schema import schema
+
+    say(json.dumps(schema(), indent=2))
 
 
 def reference_text(start: str = "") -> str:
@@ -19,13 +41,13 @@ def reference_text(start: str = "") -> str:
         start: of the keys that are wanted.
 
     Raises:
-        LookupError: no key begins so.
+        NotFound: no key begins so.
     """
     parts = [_text(node, start) for node in nodes()]
     found = [part for part in parts if part]
     if not found:
         known = ", ".join(sorted({node.key for node in nodes()}))
-        raise LookupError(f"no key begins with {start!r}; there are {known}")
+        raise NotFound(f"no key begins with {start!r}; there are {known}")
     return "\n\n".join(found)
 
 

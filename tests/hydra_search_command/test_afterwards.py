@@ -5,8 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from optuna.trial import TrialState, create_trial
 
+from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search_command.__main__ import main
+from hydra_plugins.hydra_search_command._found import found
 from tests.searches import FACTS
 
 from .test_found import in_database, in_journal
@@ -59,3 +62,14 @@ def test_report_on_a_full_disk_fails_in_words_with_status_1(tmp_path: Path, caps
     with pytest.raises(SystemExit) as left:
         main(["report", str(tmp_path)])
     assert left.value.code == 1 and "the report can't be written" in capsys.readouterr().err
+
+
+def test_report_of_a_search_that_runs_says_so(tmp_path: Path) -> None:
+    in_journal(tmp_path)
+    FACTS.save(tmp_path)
+    with found(str(tmp_path)) as search:
+        running = create_trial(state=TrialState.RUNNING, user_attrs={"worker": Owner.me().as_attribute()})
+        search.study().add_trial(running)
+    main(["report", str(tmp_path)])
+    assert "unfinished" not in (tmp_path / "summary.md").read_text()
+    assert "running" in (tmp_path / "summary.md").read_text()

@@ -2,6 +2,8 @@
 
 import json
 import os
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -131,6 +133,15 @@ def test_what_is_not_there_is_refused_and_nothing_is_made(
         found(argument, storage and storage.format(tmp_path=tmp_path)).__enter__()
     assert message in str(refused.value) and "\n" not in str(refused.value)
     assert {path: path.stat().st_size for path in tmp_path.rglob("*")} == before
+    assert not opened_below(tmp_path)
+
+
+def test_database_that_goes_away_while_it_is_read_is_told_in_one_line(tmp_path: Path) -> None:
+    url = in_database(tmp_path)
+    with pytest.raises(NotFound, match=r"does not answer \(no such table: studies\)"), found("demo", url) as search:
+        with closing(sqlite3.connect(tmp_path / "study.db")) as database:
+            database.execute("DROP TABLE studies")
+        trials_of(search.storage, "demo")
     assert not opened_below(tmp_path)
 
 

@@ -22,6 +22,7 @@ from hydra_plugins.hydra_search.errors import BadInput, bad_input, shown
 from hydra_plugins.hydra_search.files import FINGERPRINT, FINGERPRINT_KEY, write_aside
 from hydra_plugins.hydra_search.settings import Setting, read_setting
 
+from ..enqueue import SPACE
 from ..space._tree import Parameter
 from ._fingerprint import Difference, Fingerprint, described, differences, space_differences
 from ._spec import WARN, Search
@@ -95,6 +96,9 @@ def go_on(study: optuna.Study, search: Search, config: DictConfig) -> None:
         log.warning(f"The study holds trials of another configuration, which may not compare: {_listed(found)}")
     if lines := _changes_of_space(known, search):
         log.info(f"The search goes on in another space: {_listed(lines)}")
+    entries = json.loads(json.dumps(search.space.entries(), default=str))
+    if study.user_attrs.get(SPACE) != entries:
+        study.set_user_attr(SPACE, entries)
     _name_metrics(study, search.metrics)
     fingerprint = known.fingerprint or search.fingerprint
     content = {"study_name": search.study_name, FINGERPRINT_KEY: json.loads(fingerprint.as_json())}

@@ -36,6 +36,10 @@ class Parameter:
         """Return what this value adds to the space."""
         return self.branches.get(stored, Space())
 
+    def spaces(self) -> dict[str, object]:
+        """Return the entries of each of its branches, by the option that leads there."""
+        return {choice.text: self.branch(choice.stored).entries() for choice in self.domain.choices}
+
     def variants(self) -> list[list[str]]:
         """Return the overrides of each of its branches; a plain parameter has one."""
         options = list(self.branches) or [self.domain.first()]
@@ -87,6 +91,10 @@ class Space:
         if left:
             raise self._stray(*next(iter(left.items())), where)
         return params
+
+    def entries(self) -> dict[str, object]:
+        """Return what `parse_space` reads as these parameters, all of it JSON; what is fixed is none."""
+        return {p.key: {"choices": p.spaces()} if p.branches else p.domain.entry for p in self.parameters}
 
     def defaults(self, value_of: Callable[[str], object]) -> tuple[dict[str, object], list[str]]:
         """Return the parameters of the config's own values, and the keys whose value is not in the space.
