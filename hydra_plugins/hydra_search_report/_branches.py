@@ -31,6 +31,7 @@ MOST_IN_SLICE = 500
 MOST_IN_PARALLEL = 200
 MOST_IN_CONTOUR = 100  # its grid has this number squared
 MOST_SLICES = 16
+KINDS = ("contour", "parallel", "slice")  # in this order
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,9 @@ def sections(facts: SearchFacts, trials: Sequence[FrozenTrial], importances: Imp
             _view(branch_trials(trials, branch, rows, index), facts, index, importances.get(branch, ()))
             for index in range(len(facts.directions))
         ]
-        plots = [_importance_plot(views)]
-        plots += [each for index, v in enumerate(views) for each in _parameter_plots(facts, index, v)]
+        of_each = [each for index, v in enumerate(views) for each in _parameter_plots(facts, index, v)]
+        # what is the same of several objectives stands side by side
+        plots = [_importance_plot(views), *sorted(of_each, key=lambda plot: KINDS.index(plot.kind))]
         title = branch_text(branch) or "all trials"
         found.append(Section(title, max(len(v.trials) for v in views), tuple(plots)))
     return found
@@ -146,13 +148,15 @@ def parallel(v: View) -> Json:
         raise Nothing("Parallel coordinates need two finished trials.")
     if all_equal(v.trials):
         raise Nothing("All finished trials have the same value.")
-    figure = as_json(plot_parallel_coordinate(v.study(MOST_IN_PARALLEL), params=v.keys[:12], target_name=v.metric))
-    for trace in figure["data"]:
-        if trace.get("mode") == "lines" and trace["y"]:
-            # Optuna bakes the colour in; the page has another scale for dark. The first axis is the objective, 0 to 1.
-            good = trace["y"][0] if v.direction == MAXIMIZE else 1 - trace["y"][0]
-            trace["line"] = {"width": 1.2}
-            trace |= {"meta": {"shade": good}, "opacity": 0.7}
+    study = v.study(MOST_IN_PARALLEL)
+    figure = as_json(plot_parallel_coordinate(study, params=v.keys[:12], target_name=v.metric))
+    lines = [trace for trace in figure["data"] if trace.get("mode") == "lines" and trace["y"]]
+    trials = study.trials if len(study.trials) == len(lines) else [None] * len(lines)  # Optuna draws one line for each
+    for trial, trace in zip(trials, lines, strict=True):
+        # Optuna bakes the colour in; the page has another scale for dark. The first axis is the objective, 0 to 1.
+        good = trace["y"][0] if v.direction == MAXIMIZE else 1 - trace["y"][0]
+        trace["line"] = {"width": 1.2}
+        trace |= {"meta": {"shade": good, "trial": trial and trial.number}, "opacity": 0.7}
     for annotation in figure["layout"].get("annotations", ()):
         annotation |= {"font": {"size": 11, "color": "@ink"}, "bgcolor": "@surface", "opacity": 0.85, "borderpad": 1}
     for shape in figure["layout"].get("shapes", ()):
@@ -165,6 +169,7 @@ def _slice_of(v: View, key: str) -> Json:
 
     figure = as_json(plot_slice(v.study(MOST_IN_SLICE), params=[key], target_name=v.metric))
     for trace in figure["data"]:
+        trace["customdata"] = trace["marker"]["color"]  # Optuna colours a trial by its number
         trace["marker"] |= {"showscale": False, "size": 7, "line": {"width": 0.5, "color": "@muted"}}
         trace["marker"].pop("colorbar", None)
     figure["layout"]["yaxis"] |= value_axis(v.metric, [trial.value for trial in v.trials], v.direction)
@@ -187,12 +192,15 @@ def contour(v: View) -> Json:
         raise Nothing("A contour needs two parameters.")
     if len(v.trials) < 4:
         raise Nothing(f"A contour needs at least 4 finished trials; there are {len(v.trials)}.")
-    figure = as_json(plot_contour(v.study(MOST_IN_CONTOUR), params=v.keys[:2], target_name=v.metric))
+    study, keys = v.study(MOST_IN_CONTOUR), v.keys[:2]
+    figure = as_json(plot_contour(study, params=keys, target_name=v.metric))
+    shown = [trial.number for trial in study.trials if all(key in trial.params for key in keys)]
     for trace in figure["data"]:
         if trace["type"] == "contour":
             trace["line"] = {"width": 0.4, "color": "@surface", "smoothing": 1.3}
         if trace["type"] == "scatter":
             trace["marker"] = {"color": "@ink", "size": 5, "line": {"color": "@surface", "width": 1}}
+            trace["customdata"] = shown[: len(trace.get("x", ()))]
     figure["data"] = [trace for trace in figure["data"] if trace.get("x")]
     return figure
 

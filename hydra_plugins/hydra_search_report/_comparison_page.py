@@ -7,8 +7,9 @@ from string import Template
 
 from ._comparison import Comparison, Table
 from ._comparison_plots import POINTS, colour_of, curve_plots, parameter_plots
-from ._page import asset, plots_part
+from ._page import asset
 from ._plots import Plot
+from ._plots_html import plots_part
 
 NARROW = 2  # so many small plots in a row leave room for another row beside it
 

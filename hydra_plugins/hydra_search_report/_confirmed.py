@@ -9,6 +9,7 @@ from hydra_plugins.hydra_search.confirmation import Confirmed, first_place
 from hydra_plugins.hydra_search.trials import best_trials, confirmed_trials
 
 from ._facts import SearchFacts
+from ._places import trial_link
 
 
 def ranking(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> list[tuple[FrozenTrial, Confirmed]]:
@@ -33,7 +34,7 @@ def confirmation_part(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> str:
     for trial, of in ranked:
         numbers = [of.mean, of.std, *(of.values.get(override) for override in overrides), trial.values[0]]
         cells = [f'<td class="number">{"" if number is None else f"{number:.6g}"}</td>' for number in numbers]
-        lines.append(f'<tr><td class="number">{trial.number}</td>{"".join(cells)}</tr>')
+        lines.append(f'<tr><td class="number">{trial_link(trial.number)}</td>{"".join(cells)}</tr>')
     head = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in heads)
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
     scroll = f'<div class="scroll" tabindex="0" aria-label="Confirmed trials">{table}</div>'

@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial
 from hydra_plugins.hydra_search.trials import MAXIMIZE, Outcome, best_trials, finished, outcome_of
 
 from ._axes import value_axis
+from ._curves import Curve, chosen_at_first, curves_plot
 from ._facts import SearchFacts
 from ._plots import Json, Nothing, Plot, named, plot, thinned, thinned_text
 from ._trials import by_key, finite, last_moment, seconds_of, space_rows, value_text, worker_of
@@ -18,7 +19,7 @@ from ._trials import by_key, finite, last_moment, seconds_of, space_rows, value_
 MOST_CURVES, MOST_WORKERS = 120, 40
 
 
-def search_plots(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> list[Plot]:
+def search_plots(facts: SearchFacts, trials: Sequence[FrozenTrial], reported_curves: dict[int, Curve]) -> list[Plot]:
     """Return the plots that concern all trials."""
     plots = [
         plot(
@@ -37,6 +38,7 @@ def search_plots(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> list[Plot
         caption += thinned_text(len(shown), len(reported))
         make = partial(curves, facts, shown)
         plots.append(plot("intermediate", "Intermediate values and pruning", make, caption))
+        plots.append(curves_plot(facts, reported_curves, chosen_at_first(facts, trials)))
     return [*plots, timeline(facts, trials)]
 
 
@@ -49,6 +51,7 @@ def history(facts: SearchFacts, trials: Sequence[FrozenTrial], index: int) -> Js
     best = accumulate((values.get(trial.number, worst) for trial in trials), better)
     dots = {
         "mode": "markers", "name": facts.metrics[index], "x": list(values), "y": list(values.values()),
+        "customdata": list(values),
         "marker": {"color": "@finished", "size": 6, "opacity": 0.75},
     }  # fmt: skip
     line = {
@@ -76,6 +79,7 @@ def pareto(facts: SearchFacts, trials: Sequence[FrozenTrial]) -> Json:
         {
             "type": "scatter" if count == 2 else "scatter3d", "mode": "markers", "showlegend": False,
             **{axis: [trial.values[place] for trial in shown] for place, axis in enumerate("xyz"[:count])},
+            "customdata": [trial.number for trial in shown],
             "text": ["<br>".join(_hover_lines(facts, trial, by_key(trial, rows))) for trial in shown],
             "hovertemplate": f"%{{text}}<extra>{kind}</extra>", "marker": {"color": color, "size": size},
         }
@@ -107,7 +111,8 @@ def curves(facts: SearchFacts, shown: Sequence[FrozenTrial]) -> Json:
                 "line": {"color": f"@{group}", "width": 3 if is_best else 1.2},
                 "marker": {"color": f"@{group}", "size": 4}, "opacity": 1.0 if is_best else 0.6,
                 "hovertemplate": f"trial {trial.number}, step %{{x}}: %{{y}}<extra></extra>",
-                "legendgroup": group, "name": "best trial" if is_best else group, "showlegend": group not in seen,
+                "meta": {"trial": trial.number}, "legendgroup": group, "name": "best trial" if is_best else group,
+                "showlegend": group not in seen,
             }
         )  # fmt: skip
         seen.add(group)

@@ -40,26 +40,46 @@
     return layout;
   };
 
+  // A click on a trial leads to its row, and where a person has zoomed to is kept.
+  const lead = ({ points: [point] }) => {
+    const trial = point.data.meta?.trial ?? [point.customdata].flat()[0];
+    if (!document.getElementById(`trial-${trial}`)) return;
+    if (location.hash === `#trial-${trial}`) dispatchEvent(new Event("hashchange"));
+    else location.hash = `trial-${trial}`;
+  };
+  const zoomed = () => (typeof kept !== "undefined" && kept.get("zoom")) || {};
+  const attend = (place) => {
+    const name = `${place.closest(".branch-plots")?.id ?? ""} ${place.getAttribute("aria-label")}`;
+    place.on("plotly_click", lead);
+    if (zoomed()[name]) Plotly.relayout(place, zoomed()[name]);
+    place.on("plotly_relayout", (change) => {
+      const ranges = Object.entries(change).filter(([key]) => /^[xy]axis\d*\.range/.test(key));
+      const isOut = Object.keys(change).some((key) => /\.autorange$/.test(key));
+      if (typeof kept !== "undefined" && (isOut || ranges.length)) {
+        kept.set("zoom", { ...zoomed(), [name]: isOut ? undefined : { ...zoomed()[name], ...Object.fromEntries(ranges) } });
+      }
+    });
+  };
+
   const draw = (place) => {
     const figure = JSON.parse(place.nextElementSibling.textContent);
     const data = figure.data.map((trace) => shaded(dressed(trace)));
     const config = { responsive: true, displayModeBar: false };
+    const first = !("drawn" in place.dataset);
     place.dataset.drawn = "";
-    return Plotly.react(place, data, layoutOf(figure.layout, place), config).catch((error) => {
+    return Plotly.react(place, data, layoutOf(figure.layout, place), config).then(() => { if (first) attend(place); }).catch((error) => {
       place.textContent = `This plot can't be drawn here: ${error.message || error}`;
     });
   };
   const seen = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) if (isIntersecting) { seen.unobserve(target); draw(target); }
   }, { rootMargin: "400px" });
-  document.querySelectorAll(".plot").forEach((place) => seen.observe(place));
+  document.querySelectorAll(".plot").forEach((place) => {
+    seen.observe(place);
+    place.addEventListener("changed", () => { if ("drawn" in place.dataset) draw(place); });
+  });
   const redraw = () => document.querySelectorAll(".plot[data-drawn]").forEach(draw);
   dark.addEventListener("change", redraw);
-
-  document.querySelectorAll("input[name=branch]").forEach((choice) => choice.addEventListener("change", () => {
-    document.querySelectorAll(".branch-plots").forEach((part) => { part.hidden = part.id !== choice.value; });
-    document.querySelectorAll(`#${choice.value} .plot[data-drawn]`).forEach((place) => Plotly.Plots.resize(place));
-  }));
 
   document.querySelectorAll("button.copy").forEach((button) => button.addEventListener("click", async () => {
     const text = document.getElementById(button.dataset.of);
@@ -69,27 +89,4 @@
       told(document.execCommand("copy") ? "Copied" : "Marked: Ctrl+C");
     }
   }));
-
-  const table = document.getElementById("table");
-  if (!table) return;
-  const body = table.tBodies[0];
-  const cell = (row, column) => row.cells[column].dataset.sort ?? row.cells[column].textContent;
-  const order = new Intl.Collator(undefined, { numeric: true });
-  table.querySelectorAll("th button").forEach((button) => button.addEventListener("click", () => {
-    const head = button.parentElement, down = head.getAttribute("aria-sort") === "ascending";
-    const keyed = [...body.rows].map((row) => ({ row, key: cell(row, head.cellIndex) }));
-    const numeric = keyed.every(({ key }) => key === "" || !Number.isNaN(Number(key)) || /^-?inf$/.test(key));
-    const number = (key) => Number(key.replace("inf", "Infinity"));
-    const compare = numeric ? (a, b) => number(a) - number(b) : order.compare;
-    keyed.sort((a, b) => (a.key === "") - (b.key === "") || (down ? -1 : 1) * (a.key === "" ? 0 : compare(a.key, b.key)));
-    table.querySelectorAll("th[aria-sort]").forEach((other) => other.removeAttribute("aria-sort"));
-    head.setAttribute("aria-sort", down ? "descending" : "ascending");
-    body.append(...keyed.map(({ row }) => row));
-  }));
-  const filter = document.getElementById("filter"), shown = document.getElementById("shown");
-  filter.addEventListener("change", () => {
-    let count = 0;
-    for (const row of body.rows) count += !(row.hidden = filter.value !== "" && row.dataset.state !== filter.value);
-    shown.textContent = `${count} shown`;
-  });
 })();

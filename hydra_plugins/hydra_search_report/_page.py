@@ -1,7 +1,9 @@
 """report.html: one page with everything in it, for a browser without a network."""
 
 import html
-from collections.abc import Iterable, Sequence
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
@@ -15,10 +17,18 @@ from hydra_plugins.hydra_search.trials import confirmed_trials, directory_of, ov
 from ._advice import Advice
 from ._branches import Section
 from ._confirmed import confirmation_part, mean_text
+from ._curves import Curve, curves_data
 from ._facts import SearchFacts, SpaceRow
+from ._front import front_part
+from ._places import Place, Tracking, link, run_link, trial_link
 from ._plots import Plot
-from ._tables import trials_table
+from ._plots_html import parameters_part, plots_part
+from ._trial_table import trials_table
 from ._trials import Best, branch_text, by_key, counts_text, seconds_of, space_rows, value_text
+
+RUNNING = "running"  # as the status of a search that goes on begins
+ALIVE = 'data-alive="{:.0f}"'  # seconds since the epoch, in the page's first line but one
+HEAD = 200  # characters in which that stands
 
 
 @dataclass(frozen=True)
@@ -32,45 +42,64 @@ class Page:
     advice: Sequence[Advice]
     course: Sequence[Plot]  # the plots of the whole search
     sections: Sequence[Section]  # the plots of the parameters
+    curves: dict[int, Curve]  # that can be chosen
+    places: Mapping[int, Place]
+    tracking: Tracking
+    pictures: str  # of the best trial, HTML
+    every: float  # seconds after which a running search writes it again, at the latest
 
     def html(self) -> str:
         """Return the page, with plotly.js: 4.7 MB and what the plots hold."""
         import plotly.offline
 
-        facts = self.facts
+        facts, is_live, now = self.facts, self.status.startswith(RUNNING), time.time()
         goal = " and ".join(f"{d} {m}" for d, m in zip(facts.directions, facts.metrics, strict=True)).capitalize()
         parts = {
+            "live": f' data-written="{now:.0f}"{self._life(now) if is_live else ""}',
             "title": html.escape(f"{facts.study_name}: {self.status}"),
             "study": html.escape(facts.study_name),
             "goal": html.escape(goal),
             "status": html.escape(self.status),
             "tone": tone(self.status),
+            "then": "; the search was running then" if is_live else "",
             "counts": html.escape(counts_text(facts, self.trials, "no trial yet")),
             "facts": _facts_part(facts, self.trials, self.status),
-            "best": _best_part(facts, self.best, self.trials),
+            "best": _best_part(self),
+            "front": front_part(facts, self.trials),
             "confirmation": confirmation_part(facts, self.trials),
             "advice": _advice_part(self.advice),
             "course": plots_part(self.course),
-            "parameters": _parameters_part(self.sections),
-            "trials": trials_table(facts, self.trials, self.best),
-            "made": datetime.now().strftime("%Y-%m-%d %H:%M:%S"),
+            "parameters": parameters_part(self.sections),
+            "trials": trials_table(facts, self.trials, self.best, self.places, self.tracking),
+            "curves": curves_data(self.curves),
+            "made": datetime.fromtimestamp(now).strftime("%Y-%m-%d %H:%M:%S"),
             "css": asset("_page.css"),
-            "js": asset("_page.js"),
+            "js": "\n".join(map(asset, ("_live.js", "_view.js"))),
+            "plots_js": asset("_page.js"),
             "plotly": plotly.offline.get_plotlyjs(),
         }
         return Template(asset("_page.html")).substitute(parts)
 
+    def _life(self, now: float) -> str:
+        return f' {ALIVE.format(now)} data-every="{self.every:.0f}"'
+
+
+def still_running(page: str) -> str:
+    """Return the page of a running search with this moment as its last sign of life."""
+    alive = ALIVE.format(time.time())
+    return re.sub(ALIVE.format(0).replace("0", r"\d+"), alive, page[:HEAD]) + page[HEAD:]
+
 
 def tone(status: str) -> str:
     """Return the class that colours the status."""
-    if status.startswith("running"):
+    if status.startswith(RUNNING):
         return "busy"
     as_asked = ("ended by n_trials", "ended by target", "ended by timeout", "complete")
     return "good" if status.startswith(as_asked) else "bad"
 
 
 def asset(name: str) -> str:
-    """Return a file of this package: of styles, scripts, or a page with places to fill."""
+    """Return a file that stands beside this module."""
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
@@ -107,7 +136,12 @@ def _facts_part(facts: SearchFacts, trials: Sequence[FrozenTrial], status: str) 
 
 def _definitions(pairs: Iterable[tuple[str, str]]) -> str:
     """Return a list of terms and values; those without a value are left out."""
-    items = [f"<dt>{html.escape(term)}</dt><dd>{html.escape(value)}</dd>" for term, value in pairs if value]
+    return _terms((term, html.escape(value)) for term, value in pairs)
+
+
+def _terms(pairs: Iterable[tuple[str, str]]) -> str:
+    """Return the same of values that are HTML."""
+    items = [f"<dt>{html.escape(term)}</dt><dd>{value}</dd>" for term, value in pairs if value]
     return f'<dl class="facts">{"".join(items)}</dl>'
 
 
@@ -127,8 +161,9 @@ def _space_table(rows: Sequence[SpaceRow]) -> str:
     return f'<div class="wide"><table class="space">{head}<tbody>{"".join(lines)}</tbody></table></div>'
 
 
-def _best_part(facts: SearchFacts, best: Best | None, trials: Sequence[FrozenTrial]) -> str:
-    """Return the best trial, and the command that repeats it."""
+def _best_part(page: Page) -> str:
+    """Return the best trial with what it has left, and the command that repeats it."""
+    facts, best = page.facts, page.best
     if best is None:
         return '<p class="reason">No trial has finished, so there is no best one.</p>\n'
     trial = best.trial
@@ -137,17 +172,22 @@ def _best_part(facts: SearchFacts, best: Best | None, trials: Sequence[FrozenTri
         for metric, value in zip(facts.metrics, trial.values, strict=False)
     )
     seconds = seconds_of(trial)
-    of = confirmed_trials(trials).get(trial.number)
-    params = by_key(trial, space_rows(facts, [trial])).items()
+    of = confirmed_trials(page.trials).get(trial.number)
+    place = page.places.get(trial.number, Place())
+    of_front = f", one of {best.front} on the Pareto front" if best.front > 1 else ""
+    directory = f"{facts.directory}/{directory_of(trial)}"
     pairs = [
-        ("trial", f"{trial.number}" if best.front == 1 else f"{trial.number}, the first of {best.front} on the front"),
-        ("confirmed", mean_text(of) if of else ""),
-        ("directory", f"{facts.directory}/{directory_of(trial)}"),
+        ("trial", f"{trial_link(trial.number)}{of_front}"),
+        ("confirmed", html.escape(mean_text(of)) if of else ""),
+        ("directory", link(f"{place.directory}/", directory) if place.directory else html.escape(directory)),
+        ("MLflow run", run_link(trial.number, place, page.tracking)),
         ("took", "" if seconds is None else f"{seconds:.3g} s"),
     ]
+    params = by_key(trial, space_rows(facts, [trial])).items()
     chosen = _definitions((key, value_text(value)) for key, value in params)
-    about = f'<div><div class="values">{numbers}</div>{_definitions(pairs)}</div>'
-    return f'<div class="card"><div class="columns">{about}<div>{chosen}</div></div>{_rerun_part(best)}</div>\n'
+    about = f'<div><div class="values">{numbers}</div>{_terms(pairs)}</div>'
+    inner = f'<div class="columns">{about}<div>{chosen}</div></div>{_rerun_part(best)}{page.pictures}'
+    return f'<div class="card">{inner}</div>\n'
 
 
 def _rerun_part(best: Best) -> str:
@@ -175,56 +215,3 @@ def _advice_part(advice: Sequence[Advice]) -> str:
         for item in advice
     ]
     return f'<ul class="advice">{"".join(items)}</ul>\n'
-
-
-def _parameters_part(sections: Sequence[Section]) -> str:
-    """Return the plots by branch, with a choice of the branch where there are several."""
-    parts = []
-    for place, section in enumerate(sections):
-        hidden = " hidden" if place else ""
-        parts.append(f'<div class="branch-plots" id="branch-{place}"{hidden}>{plots_part(section.plots)}</div>\n')
-    if len(sections) == 1:
-        return parts[0]
-    labels = [
-        f'<label><input type="radio" name="branch" value="branch-{place}"{"" if place else " checked"}>'
-        f"{html.escape(section.title)} <span>({section.finished})</span></label>"
-        for place, section in enumerate(sections)
-    ]
-    legend = "Shown over the finished trials of (their number):"
-    return f"<fieldset><legend>{legend}</legend>{''.join(labels)}</fieldset>\n{''.join(parts)}"
-
-
-def plots_part(plots: Sequence[Plot]) -> str:
-    """Return figures in a grid; those of one group share a frame, and what has nothing to show is left out."""
-    shown = [plot for plot in plots if plot.figure is not None or plot.failed]
-    if not shown:
-        return "".join(f'<p class="reason">{html.escape(plot.reason)}</p>' for plot in plots[:1])
-    parts: list[str] = []
-    for group, members in groupby(shown, key=lambda plot: plot.group):
-        found = list(members)
-        parts += [_framed(group, found)] if group else map(_figure, found)
-    return f'<div class="plots">{"".join(parts)}</div>'
-
-
-def _figure(plot: Plot) -> str:
-    caption = f"<figcaption>{html.escape(plot.caption)}</figcaption>" if plot.caption else ""
-    return f'<figure class="{plot.kind}"><h3>{html.escape(plot.title)}</h3>{_place(plot)}{caption}</figure>\n'
-
-
-def _framed(group: str, members: Sequence[Plot]) -> str:
-    """Return small plots side by side."""
-    inner = "".join(f"<div><h4>{html.escape(plot.title)}</h4>{_place(plot, small=True)}</div>" for plot in members)
-    caption = html.escape(next((plot.caption for plot in members if plot.caption), ""))
-    title = html.escape(group)
-    return f'<figure class="group"><h3>{title}</h3><div>{inner}</div><figcaption>{caption}</figcaption></figure>\n'
-
-
-def _place(plot: Plot, *, small: bool = False) -> str:
-    """Return where a plot is drawn, with its data; or the reason why there is none."""
-    if plot.figure is None:
-        return f'<p class="reason">{html.escape(plot.reason)}</p>'
-    label = html.escape(plot.title)
-    flag = " data-small" if small else ""
-    frame = f'<div class="plot" role="img" aria-label="{label}"{flag} style="height:{plot.height}px"></div>'
-    data = plot.figure.replace("<", "\\u003c")  # so that it can't end the script element
-    return f'<div class="wide">{frame}<script type="application/json">{data}</script></div>'

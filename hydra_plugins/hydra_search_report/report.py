@@ -12,10 +12,12 @@ from ._facts import SearchFacts, SpaceRow
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-__all__ = ["SearchFacts", "SpaceRow", "status_of", "write_report"]
+__all__ = ["SearchFacts", "SpaceRow", "note_running", "status_of", "write_report"]
 
 
-def write_report(facts: SearchFacts, trials: Sequence["FrozenTrial"], directory: Path, status: str) -> None:
+def write_report(
+    facts: SearchFacts, trials: Sequence["FrozenTrial"], directory: Path, status: str, every: float = 15.0
+) -> None:
     """Write trials.csv, best.txt, summary.md and report.html, the cheap ones first: some seconds for 2,000 trials.
 
     Each is written aside and renamed. Where nothing repeats the best trial there is no best.txt.
@@ -24,17 +26,23 @@ def write_report(facts: SearchFacts, trials: Sequence["FrozenTrial"], directory:
         facts: what the trials don't tell.
         trials: of the whole study, by number.
         directory: the sweep directory, which holds the jobs' directories.
-        status: `running`, `ended by n_trials`, `interrupted`, or another short text.
+        status: `running`, `ended by n_trials`, `interrupted`, or another short text. A page that is written while the
+            search is running reloads itself, until it has been without a sign of life for a few times `every`.
+        every: seconds, after which a running search writes it again, or notes that it still runs.
     """
     from ._advice import advise
     from ._branches import sections
+    from ._curves import all_curves
     from ._figures import search_plots
     from ._page import Page
+    from ._pictures import pictures_part
+    from ._places import places_of, tracking_of
     from ._plots import importances
     from ._tables import summary, trials_csv
     from ._trials import find_best
 
-    write_aside(directory / TABLE, trials_csv(facts, trials, directory))
+    places, tracking = places_of(trials, directory), tracking_of(directory)
+    write_aside(directory / TABLE, trials_csv(facts, trials, places))
     best = find_best(facts, trials, directory)
     if best is None or best.overrides is None:
         (directory / BEST).unlink(missing_ok=True)
@@ -44,8 +52,20 @@ def write_report(facts: SearchFacts, trials: Sequence["FrozenTrial"], directory:
     measured = importances(facts, of_search)
     advice = advise(facts, of_search)
     write_aside(directory / SUMMARY, summary(facts, trials, best, advice, status))
-    course, parameters = search_plots(facts, of_search), sections(facts, of_search, measured)
-    write_aside(directory / REPORT, Page(facts, trials, status, best, advice, course, parameters).html())
+    curves = all_curves(of_search)
+    course, parameters = search_plots(facts, of_search, curves), sections(facts, of_search, measured)
+    pictures = pictures_part(places[best.trial.number], directory) if best else ""
+    page = Page(
+        facts, trials, status, best, advice, course, parameters, curves, places, tracking, pictures, every
+    )  # fmt: skip
+    write_aside(directory / REPORT, page.html())
+
+
+def note_running(directory: Path) -> None:
+    """Note in the report of a running search that it still runs, where there is nothing new to write."""
+    from ._page import still_running
+
+    write_aside(directory / REPORT, still_running((directory / REPORT).read_text(encoding="utf-8")))
 
 
 def status_of(facts: SearchFacts, trials: Sequence["FrozenTrial"]) -> str:

@@ -94,6 +94,11 @@ def test_finished_search_is_found_and_understood_in_mlflow(
     wait_for(lambda: 6 in chromium.run(POINTS), 60, "a curve of six points")
     assert pages.has("best_score")
     assert pages.noise() == ([], [])
+    sweep = tmp_path / "multirun/search"
+    pages.chromium.open((sweep / "report.html").as_uri())
+    pages.open(chromium.run("return document.querySelector('#trial-3 a[href^=http]').href"))
+    pages.wait_for("trial-3")
+    assert recorded.children["trial-3"].info.run_id in chromium.driver.current_url
     pages.open(f"{page}/artifacts/report.html")
     wait_for(lambda: chromium.driver.find_elements("css selector", "iframe.mlflow-html-iframe"), 60, "the report")
     chromium.driver.switch_to.frame(chromium.driver.find_element("css selector", "iframe.mlflow-html-iframe"))

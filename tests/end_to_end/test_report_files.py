@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from optuna.trial import TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from hydra_plugins.hydra_optuna_async_sweeper.search._results import Report
+from hydra_plugins.hydra_optuna_async_sweeper.search._report import Report
 from hydra_plugins.hydra_search_report._facts import SearchFacts
 from tests.conftest import ROOT, RunApp, StartApp, environment, wait_for
 from tests.recorded import Recorded
@@ -123,6 +123,25 @@ def test_report_is_refreshed_when_it_is_due_and_something_has_ended(tmp_path: Pa
     assert not (tmp_path / "report.html").exists(), "nothing new"
     report.look([*trials, *trials])
     assert (tmp_path / "report.html").exists()
+
+
+def test_report_with_nothing_new_is_noted_to_be_of_a_running_search_until_the_search_is_over(tmp_path: Path) -> None:
+    facts = SearchFacts(
+        study_name="s", directions=("maximize",), metrics=("score",), n_trials=9, n_jobs=1, directory="multirun/s"
+    )
+    report, page = Report(facts, tmp_path), tmp_path / "report.html"
+    trials = [create_trial(state=TrialState.COMPLETE, value=1.0, params={}, distributions={})]
+
+    def look(trials: list[FrozenTrial]) -> str:
+        report._due = report._sign_due = 0.0
+        report.look(trials)
+        return page.read_text()
+
+    dead = re.sub(r'data-alive="\d+"', 'data-alive="5"', look(trials))
+    page.write_text(dead)
+    assert re.sub(r'data-alive="\d{9,}"', 'data-alive="5"', again := look(trials)) == dead != again
+    assert report.finish(trials, "ended by n_trials")
+    assert "data-alive" not in look([*trials, *trials]), "a look that comes late changes nothing"
 
 
 def test_report_that_cannot_be_made_is_a_warning_and_the_search_goes_on(

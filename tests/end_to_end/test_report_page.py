@@ -65,7 +65,7 @@ def test_every_plot_of_every_branch_has_marks(width: int, dark: bool, page: str,
         draw_all(chromium)
         kinds |= {kind for kind, _ in chromium.run(MARKS)}
         assert chromium.run("return document.querySelectorAll('.branch-plots:not([hidden])').length") == 1
-    assert kinds == {"history", "intermediate", "timeline", "importances", "contour", "parallel", "group"}
+    assert kinds == {"history", "intermediate", "curves", "timeline", "importances", "contour", "parallel", "group"}
     assert chromium.run("return document.documentElement.scrollWidth") <= width
     assert noise(chromium) == []
 
@@ -145,6 +145,13 @@ def test_page_works_in_a_sandboxed_frame(report: Path, tmp_path: Path, chromium:
     draw_all(chromium)
     chromium.run("document.querySelector('button.copy').click()")
     wait_for(lambda: chromium.run("return document.querySelector('button.copy').textContent") != "Copy", 5, "an answer")
+    links = (
+        "return [...document.querySelectorAll('main a')].map(link => link.getAttribute('href')).filter(href => href)"
+    )
+    assert all(href.startswith("#trial-") for href in chromium.run(links)), "no file is beside the frame"
+    chromium.run("document.querySelector('main a[href]').click()")
+    led = "return document.querySelector('tr:target').getBoundingClientRect().top < innerHeight"
+    wait_for(lambda: chromium.run(led), 5, "the row of the best trial")
     assert noise(chromium) == []
 
 

@@ -12,7 +12,7 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import FrozenTrial
 
 from hydra_plugins.hydra_search_report._page import tone
-from hydra_plugins.hydra_search_report.report import write_report
+from hydra_plugins.hydra_search_report.report import note_running, write_report
 from tests.searches import FACTS, made_up
 
 from .cases import CASES, plain
@@ -43,7 +43,7 @@ def test_plots_of_each_kind_are_there(tmp_path: Path) -> None:
     page = (tmp_path / "report.html").read_text()
     kinds = re.findall(r'<figure class="(\w+)">', page)
     by_branch = ["importances", "contour", "parallel", "group"]
-    assert kinds == ["history", "intermediate", "timeline", *by_branch * 3]
+    assert kinds == ["history", "intermediate", "curves", "timeline", *by_branch * 3]
     assert re.findall(r'value="branch-\d"[^>]*>([^<]*) <', page) == ["all trials", "model=svm", "model=forest"]
     assert "where model=svm" in page
 
@@ -78,7 +78,7 @@ def test_page_asks_for_nothing(tmp_path: Path) -> None:
     write_report(*CASES["conditional"], tmp_path, "")
     own = (tmp_path / "report.html").read_text().replace(plotly_js(), "")
     assert set(re.findall(r"https?://[^\s'\"<]+", own)) == {"http://www.w3.org/2000/svg"}
-    assert not re.findall(r'\b(?:src|href)="(?!data:)', own)
+    assert not re.findall(r'\b(?:src|href)="(?!data:|#trial-)', own)
     assert "localStorage" not in own
     assert "cookie" not in own
 
@@ -94,6 +94,29 @@ def test_plot_that_fails_says_why_and_the_rest_is_written(tmp_path: Path, monkey
     assert "This plot failed: RuntimeError: no &lt;picture&gt; today" in page
     assert '<figure class="history">' in page
     assert (tmp_path / "summary.md").exists()
+
+
+def alive(folder: Path) -> list[str]:
+    return re.findall(r'<html [^>]*data-alive="(\d+)"', (folder / "report.html").read_text())
+
+
+@pytest.mark.parametrize("status", ["ended by n_trials", "interrupted", "unfinished: 3 of 6 trials are over"])
+def test_only_the_page_of_a_running_search_shows_signs_of_life(status: str, tmp_path: Path) -> None:
+    write_report(FACTS, plain(3), tmp_path, "running")
+    assert len(alive(tmp_path)) == 1
+    assert "the search was running then" in (tmp_path / "report.html").read_text(), "where no script says more"
+    write_report(FACTS, plain(3), tmp_path, status)
+    assert alive(tmp_path) == []
+
+
+def test_sign_of_life_changes_nothing_else_in_the_page(tmp_path: Path) -> None:
+    write_report(replace(FACTS, study_name='data-alive="77"'), plain(3), tmp_path, "running")
+    path = tmp_path / "report.html"
+    now = alive(tmp_path)[0]
+    path.write_text(was := path.read_text().replace(f'data-alive="{now}"', 'data-alive="5"', 1))
+    note_running(tmp_path)
+    assert int(alive(tmp_path)[0]) >= int(now)
+    assert path.read_text().replace(f'data-alive="{alive(tmp_path)[0]}"', 'data-alive="5"', 1) == was
 
 
 @pytest.mark.parametrize(
@@ -141,6 +164,38 @@ def test_plots_with_nothing_to_show_take_no_place(tmp_path: Path) -> None:
     assert "Importances need" not in page
     nothing = page_of([], "running", tmp_path)
     assert "<figure" not in nothing and "No trial has finished yet." in nothing
+
+
+def test_objectives_stand_side_by_side_and_so_do_the_trials_of_the_front(tmp_path: Path) -> None:
+    write_report(*CASES["two objectives"], tmp_path, "complete")
+    page = (tmp_path / "report.html").read_text()
+    for kind in ("history", "contour", "group"):
+        assert re.search(rf'<div class="side"><figure class="{kind}">.*?</figure>\n<figure class="{kind}">', page), kind
+    front = page.partition('id="front"')[2].partition("</section>")[0]
+    best = sorted(optuna_front(CASES["two objectives"][1]))
+    assert sorted(int(number) for number in re.findall(r'href="#trial-(\d+)"', front)) == best
+
+
+def optuna_front(trials: list[FrozenTrial]) -> list[int]:
+    """Return the numbers of the trials that no other beats: Optuna's own word."""
+    study = optuna.create_study(directions=["maximize", "minimize"])
+    study.add_trials(trials)
+    return [trial.number for trial in study.best_trials]
+
+
+def test_every_trial_in_a_plot_is_known_by_its_number(tmp_path: Path) -> None:
+    _, trials = CASES["conditional"]
+    write_report(*CASES["conditional"], tmp_path, "complete")
+    done = {trial.number for trial in trials if trial.values}
+    traces = [trace for figure in figures((tmp_path / "report.html").read_text()) for trace in figure["data"]]
+    marks = [t for t in traces if t["type"] == "scatter" and t.get("mode") == "markers" and t["x"] != [None, None]]
+    assert len(marks) > 10
+    assert all(len(trace["customdata"]) == len(trace["x"]) and set(trace["customdata"]) <= done for trace in marks)
+    lines = [t for t in traces if t.get("mode", "").startswith("lines") and t.get("name") != "best so far"]
+    assert len(lines) > 100 and all(isinstance(trace["meta"]["trial"], int) for trace in lines)
+    (contour,) = [t for t in traces[: len(traces) // 2] if t.get("name") == "Feasible Trial"][:1]
+    shown = [[str(trials[number].params[key]) for key in ("preprocessor", "model")] for number in contour["customdata"]]
+    assert sorted(map(sorted, zip(contour["x"], contour["y"], strict=True))) == sorted(map(sorted, shown))
 
 
 def test_importances_are_not_drawn_where_all_values_are_equal(tmp_path: Path) -> None:

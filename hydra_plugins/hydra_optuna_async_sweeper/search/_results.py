@@ -1,12 +1,8 @@
-"""What a search leaves behind: its best, logged and in optimization_results.yaml; the report; how to go on."""
+"""What a search leaves: its best, logged and in optimization_results.yaml; the facts for its report; how to go on."""
 
 import logging
-import shlex
 import sys
-import time
 from collections.abc import Collection, Sequence
-from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,14 +11,14 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from hydra_plugins.hydra_search.commands import as_typed, interpreter, module_command
-from hydra_plugins.hydra_search.errors import one_line, shown
-from hydra_plugins.hydra_search.files import REPORT, RESULTS, write_aside
+from hydra_plugins.hydra_search.commands import as_typed, interpreter
+from hydra_plugins.hydra_search.errors import shown
+from hydra_plugins.hydra_search.files import RESULTS, write_aside
 from hydra_plugins.hydra_search.secret_sources import secrets_of
 from hydra_plugins.hydra_search.settings import read_setting
 from hydra_plugins.hydra_search.trials import best_trials, directory_of, finished
 from hydra_plugins.hydra_search.urls import kept
-from hydra_plugins.hydra_search_report.report import SearchFacts, SpaceRow, write_report
+from hydra_plugins.hydra_search_report.report import SearchFacts, SpaceRow
 
 from ..space._parameter import stored_text
 from ..worker._sampler import is_auto
@@ -31,6 +27,7 @@ from ._constraints import count_feasible
 from ._go_on import extend_command, resume_command
 from ._makers import maker_text, prunes
 from ._progress import brief, values_text
+from ._report import NoReport, Report
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -39,9 +36,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Nobody looks more often, and a report takes at most a twentieth of the time.
-SECONDS_BETWEEN_REPORTS = 30.0
-SHARE = 20
 # Settings of a sweeper that make no difference to a single job: best.txt leaves out the keys of the same name, from
 # which they come. Another name, as in `study_name: ${model.name}`, is of something that the job may need.
 OF_SEARCH_ONLY = ("study_name", "n_trials", "timeout", "storage")
@@ -81,74 +75,6 @@ def _line_of(search: "Search", trial: "FrozenTrial") -> str:
 
 def _place_of(search: "Search", trial: "FrozenTrial") -> dict[str, object]:
     return {"best_trial": trial.number, "best_job_dir": str(directory_of(trial, search.sweep_dir))}
-
-
-class NoReport:
-    """Stands for a report that is not wanted."""
-
-    def obey(self, search: "Search") -> None:
-        """Know nothing."""
-
-    def look(self, trials: "Sequence[FrozenTrial]") -> None:
-        """Write nothing."""
-
-    def finish(self, trials: "Sequence[FrozenTrial]", status: str) -> bool:
-        """Write nothing. Returns False only for a report that is wanted and that the disk does not take."""
-        return True
-
-
-class Report(NoReport):
-    """The files that hydra_search_report makes in the sweep directory."""
-
-    def __init__(self, facts: SearchFacts, directory: Path) -> None:
-        self.directory = directory
-        self.facts = facts
-        facts.save(directory)
-        self._due = time.monotonic() + SECONDS_BETWEEN_REPORTS
-        self._over = 0
-
-    def obey(self, search: "Search") -> None:
-        """Write from now on for how many trials the search is."""
-        if search.n_trials != self.facts.n_trials:
-            self.facts = replace(self.facts, n_trials=search.n_trials)
-            with suppress(OSError):  # a full disk: the report itself will say so
-                self.facts.save(self.directory)
-
-    def look(self, trials: "Sequence[FrozenTrial]") -> None:
-        """Write the report again if trials have ended since, and not too soon after the last time."""
-        if time.monotonic() < self._due:
-            return
-        over = sum(trial.state.is_finished() for trial in trials)
-        if over == self._over:
-            return
-        started = time.monotonic()
-        self._write(trials, "running")
-        self._over = over
-        self._due = time.monotonic() + max(SECONDS_BETWEEN_REPORTS, SHARE * (time.monotonic() - started))
-
-    def finish(self, trials: "Sequence[FrozenTrial]", status: str) -> bool:
-        """Write the last report, and say where to look."""
-        if not any(trial.state.is_finished() or trial.datetime_start for trial in trials):
-            return True
-        written = self._write(trials, status)
-        if written:
-            log.info(f"Report: {self.facts.directory}/{REPORT}")
-        if self.facts.storage.endswith(".log") or "://" in self.facts.storage:
-            log.info(f"Look at the study: optuna-dashboard {shlex.quote(self.facts.storage)}")
-        return written is not False
-
-    def _write(self, trials: "Sequence[FrozenTrial]", status: str) -> bool | None:
-        """Return whether it is written: False if the disk does not take it, None if it can't be made."""
-        try:
-            write_report(self.facts, trials, self.directory, status)
-        except OSError as error:  # a full disk, a directory that is gone: nothing in here that a traceback would show
-            again = module_command("hydra_plugins.hydra_search_report", self.directory)
-            log.warning(f"The report could not be written: {one_line(error)}. Write it again when it can be: {again}")
-            return False
-        except Exception:  # a picture of the search is not worth the search
-            log.warning("The report could not be made.", exc_info=True)
-            return None
-        return True
 
 
 def report_of(search: "Search", config: DictConfig) -> NoReport:

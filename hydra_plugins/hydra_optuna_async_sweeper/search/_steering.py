@@ -17,7 +17,7 @@ from ._stop import is_out_of_time
 
 if TYPE_CHECKING:
     from ._queue import TrialQueue
-    from ._results import NoReport
+    from ._report import NoReport
     from ._spec import Search
     from ._tally import Tally
 

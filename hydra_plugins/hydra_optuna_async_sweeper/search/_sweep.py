@@ -27,7 +27,8 @@ from ._makers import maker_text
 from ._monitor import GRACE, FirstWorker, LauncherGuard, Monitor
 from ._progress import Progress
 from ._queue import TrialQueue
-from ._results import NoReport, report_of, write_results
+from ._report import NoReport
+from ._results import report_of, write_results
 from ._resume import go_on, open_study
 from ._steering import Steering, begun
 from ._stop import ALIKE, DUPLICATES, FAILURES, REPEATS_IN_A_ROW, stop_reason
