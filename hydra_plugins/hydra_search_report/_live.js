@@ -19,7 +19,7 @@ const kept = (() => {
   const age = document.getElementById("age"), status = document.getElementById("status"), hold = document.getElementById("hold");
   const written = 1000 * page.written, alive = 1000 * page.alive, every = 1000 * page.every;
   const loaded = Date.now(), isFile = /^(file|https?):$/.test(location.protocol); // about:srcdoc can't load itself
-  const limit = 3 * every + 30e3;
+  const limit = 3 * every + 60e3; // a busy machine is late
 
   // The clock of the machine that wrote may go wrong: what is seen to change here, by this clock, counts first.
   const before = kept.get("seen");
