@@ -35,8 +35,7 @@ def write_report(
     from ._curves import all_curves
     from ._figures import search_plots
     from ._page import Page
-    from ._pictures import pictures_part
-    from ._places import places_of, tracking_of
+    from ._places import pictures_part, places_of, tracking_of
     from ._plots import importances
     from ._tables import summary, trials_csv
     from ._trials import find_best

@@ -10,8 +10,7 @@ from urllib.parse import unquote
 import pytest
 
 from hydra_plugins.hydra_search.files import JOB_RECORD, SEARCH_RECORD
-from hydra_plugins.hydra_search_report._pictures import MOST_BYTES, MOST_PICTURES, pictures_part
-from hydra_plugins.hydra_search_report._places import places_of, tracking_of
+from hydra_plugins.hydra_search_report._places import MOST_BYTES, MOST_PICTURES, pictures_part, places_of, tracking_of
 from hydra_plugins.hydra_search_report.report import write_report
 from tests.searches import FACTS, made_up
 
