@@ -194,14 +194,19 @@ def ui_command(settings: Settings) -> str:
 
 
 def _experiment_id(client: "MlflowClient", settings: Settings) -> str:
-    name = settings.experiment_name
-    experiment = _experiment_named(client, name)
+    experiment = _experiment_named(client, settings.experiment_name)
+    check_active(experiment, settings)
+    return str(experiment.experiment_id)
+
+
+def check_active(experiment: "Experiment", settings: Settings) -> None:
+    """Refuse, by BadInput, an experiment that somebody has deleted."""
     if experiment.lifecycle_stage != "active":
         restore = f"{mlflow_command()} experiments restore --experiment-id {experiment.experiment_id}"
         restore = f"MLFLOW_TRACKING_URI={shlex.quote(masked(settings.tracking_uri))} {restore}"
         remedy = f"Restore it with `{restore}`, or use another name."
+        name = settings.experiment_name
         raise bad_input(settings.named("experiment_name"), name, "was deleted on the tracking server", remedy)
-    return str(experiment.experiment_id)
 
 
 def living_experiment(client: "MlflowClient", settings: Settings) -> Settings:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from hydra_plugins.hydra_search.files import SEARCH_RECORD
+from hydra_plugins.hydra_search.urls import masked
 
-from ._client import living_experiment
+from ._client import absolute_uri, check_active, connect, living_experiment, reaching
 from ._payload import clean_tags
 from ._reach import is_gone, made_once
 from ._record import SearchRecord, load_search, records_below
+from .config import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -22,6 +24,22 @@ log = logging.getLogger(__name__)
 
 LOCK_FILE = ".mlflow_search.lock"
 SEARCH_KEY = "hydra.search.key"
+
+
+def place_of(settings: Settings) -> str:
+    """Write where a search would be recorded. A server is asked, nothing is made. Raises BadInput as `open_experiment`.
+
+    A database would be made by the question.
+    """
+    settings = dataclasses.replace(settings, tracking_uri=absolute_uri(settings))
+    name, known = settings.experiment_name, ""
+    if settings.tracking_uri.startswith("http"):
+        with reaching(settings):
+            experiment = connect(settings).get_experiment_by_name(name)
+        if experiment is not None:
+            check_active(experiment, settings)
+        known = " (new)" if experiment is None else ""
+    return f"{masked(settings.tracking_uri)}, experiment {name}{known}, run {settings.run_name}"
 
 
 def parent_of(client: "MlflowClient", search: SearchRecord, directory: Path, *, is_new: bool = False) -> SearchRecord:

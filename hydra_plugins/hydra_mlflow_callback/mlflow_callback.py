@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.experimental.callback import Callback
 
 from hydra_plugins.hydra_search.errors import SearchError, is_refusal
-from hydra_plugins.hydra_search.jobs import WORKER_IMPORTS, let_others_refuse, refuse_search
+from hydra_plugins.hydra_search.jobs import WORKER_IMPORTS, is_dry_run, let_others_refuse, refuse_search
 from hydra_plugins.hydra_search.owner import Owner, every
 from hydra_plugins.hydra_search.signals import Cancelled
 from hydra_plugins.hydra_search.waiting import said_if_slow
@@ -61,9 +61,20 @@ class MLflowCallback(Callback):
                 WORKER_IMPORTS.extend(IMPORTS)
                 let_others_refuse(config)
                 refuse_search(config)
+            if is_dry_run(config):
+                self._say_where(config)
+                return
             self._open_experiment(config)
             if self.enabled:
                 self._open_search(config)
+
+    def _say_where(self, config: "DictConfig") -> None:
+        """Check the settings, and say where the search would be recorded. Nothing is made."""
+        self.settings = checked(self.settings, config, enabled=self.enabled)
+        if self.enabled:
+            from ._parent import place_of
+
+            log.info("MLflow: %s", place_of(self.settings))
 
     def _open_experiment(self, config: "DictConfig") -> None:
         self.settings = checked(self.settings, config, enabled=self.enabled)

@@ -145,6 +145,13 @@ class OptunaAsyncSweeperConf:
     # e.g. true
     enqueue_defaults: bool = False
 
+    # Earlier searches whose `top` best different trials (5) that fit this space are run first, anew. `study` is a sweep
+    # directory, or a name: of a directory beside this sweep's, else of a study in this search's storage, or in
+    # `storage`: URL. They must have this search's directions; a trial fits whose values are all in the space, or are
+    # what every job has
+    # e.g. [{study: first_try, top: 5}]
+    warm_start: Any = None
+
     # GPUs, one for each worker: `auto` for those that the worker sees, or a list of them as in CUDA_VISIBLE_DEVICES.
     # null: every worker sees them all. `n_jobs=${gpu_count:}` starts as many workers as there are GPUs
     # e.g. [0, 1]
@@ -177,6 +184,18 @@ class OptunaAsyncSweeperConf:
     # Write report.html, trials.csv, summary.md and best.txt into the sweep directory
     # e.g. false
     report: bool = True
+
+    # Check everything, and instead of the search print where its results would go, how large its space is, and the
+    # commands of its first so many trials: those that it would then run with a seed and one worker, as long as the
+    # sampler does not go by results. Nothing is made
+    # e.g. 5
+    dry_run: Any = None
+
+    # Where to post status and best trial when the search ends, also by an error or a signal: JSON with a `text`, as the
+    # webhooks of chats take it. The address is a secret, best kept in the environment, ${oc.env:HOOK}, and recorded
+    # nowhere; what can't be delivered is a warning
+    # e.g. https://chat.example/hooks/first
+    notify_url: Any = None
 
     # Entries of the search space: Hydra's sweep grammar, {type, low, high, step, log, choices}, or
     # {choices: {option: entries}}. A constant is what every trial has for its key

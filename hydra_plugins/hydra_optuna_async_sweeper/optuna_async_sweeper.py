@@ -43,8 +43,11 @@ class OptunaAsyncSweeper(Sweeper):
     @classmethod
     def check_search(cls, config: "DictConfig", loader: "ConfigLoader", check: "Check | None") -> None:
         """Refuse what can't be run, see ChecksSearch. What is checked here need not be checked by `sweep` again."""
-        from .search._processes import check_joblib, prepare
+        from .search._processes import check_joblib
+        from .search._processes import prepare as prepare_workers
 
+        is_dry = cls.is_dry(config)
+        prepare = prepare_nothing if is_dry else prepare_workers
         if cls._checked and cls._checked[0] is config and check is None:
             prepare(config.hydra.launcher, cls._checked[1].n_jobs)  # somebody may have found out what workers need
             return
@@ -65,10 +68,15 @@ class OptunaAsyncSweeper(Sweeper):
             search = prepare_search(settings, config, loader, check)
             with said_if_slow(f"Opening the study at {search.storage.shown}"):
                 check_resume(search, config)
-            if search.shares or take_sweep_dir(search.sweep_dir, config):
+            if is_dry or search.shares or take_sweep_dir(search.sweep_dir, config):
                 break
         cls._checked = (config, search)
         prepare(config.hydra.launcher, search.n_jobs)
+
+    @classmethod
+    def is_dry(cls, config: "DictConfig") -> bool:
+        """Tell whether the search is only to say what it would do, see RunsDry."""
+        return OmegaConf.select(config, "hydra.sweeper.dry_run") is not None
 
     def setup(self, *, hydra_context: "HydraContext", task_function: "TaskFunction", config: "DictConfig") -> None:
         """Keep what the sweep is made of."""
@@ -80,11 +88,18 @@ class OptunaAsyncSweeper(Sweeper):
             self._sweep()
 
     def _sweep(self) -> None:
+        from .search._dry_run import say_plan
+        from .search._notify import word_at_the_end
         from .search._sweep import Sweep
 
         try:
-            sweep = Sweep.open(self._prepared(), self._config, self._context, self._task_function)
-            with closing(sweep.queue):
+            search = self._prepared()
+            if search.dry_run:
+                say_plan(search, self._config, self._context, self._task_function)
+                return
+            sweep = Sweep.open(search, self._config, self._context, self._task_function)
+            word = word_at_the_end(self.settings.notify_url, sweep.queue, self._config)
+            with closing(sweep.queue), word:
                 sweep.run()
         except BadInput as error:
             raise SystemExit(str(error)) from None
@@ -101,3 +116,7 @@ class OptunaAsyncSweeper(Sweeper):
         self.check_search(self._config, self._context.config_loader, None)
         assert self._checked  # noqa: S101  # it was, just now
         return self._checked[1]
+
+
+def prepare_nothing(launcher: "DictConfig", n_jobs: int) -> None:
+    """Start no process: there will be no workers."""

@@ -67,6 +67,20 @@ def refuse_search(config: DictConfig, check: Check | None = None) -> bool:
 
 
 @runtime_checkable
+class RunsDry(Protocol):
+    """A sweeper class that can say what it would do. Who makes something for a search asks by `is_dry_run`."""
+
+    def is_dry(self, config: DictConfig) -> bool:
+        """Tell whether this configuration asks for it. Called on the class, before there is a sweeper."""
+
+
+def is_dry_run(config: DictConfig) -> bool:
+    """Tell whether nothing is to be made for this search. A key of a sweeper that has no such run says nothing."""
+    sweeper = plugin_class(Sweeper, str(OmegaConf.select(config, "hydra.sweeper._target_")))
+    return isinstance(sweeper, RunsDry) and sweeper.is_dry(config)
+
+
+@runtime_checkable
 class ChecksWorker(Protocol):
     """A callback that wants to look around in each worker process before its first trial."""
 

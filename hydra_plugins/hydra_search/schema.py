@@ -6,16 +6,18 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from .errors import BadInput, bad_input, one_line
+from .secrets import ASKED_FOR
 from .settings import Setting, plain
 
-SPACE = "hydra.sweeper.params"  # its own checks know more of it
+SWEEPER, SPACE = "hydra.sweeper", "hydra.sweeper.params"  # its own checks know more of the space
+CHECKED_ELSEWHERE = ("sampler", "pruner")
 # OmegaConf's words for types, at the end of its errors
 TYPES = {"to Integer": "a whole number", "to Float": "a number", "not a valid bool": "true or false"}
 
 
 def check_types(config: DictConfig) -> None:
     """Refuse, by BadInput, a setting of sweeper or launcher that can't be resolved, or converted to its type."""
-    for node in ("hydra.sweeper", "hydra.launcher"):
+    for node in (SWEEPER, "hydra.launcher"):
         _check_below(config, node)
 
 
@@ -29,6 +31,8 @@ def _check_below(config: DictConfig, key: str) -> None:
         try:
             is_dict = OmegaConf.is_dict(node[name])
         except MissingMandatoryValue:
+            if key == SWEEPER and name not in CHECKED_ELSEWHERE:  # as in a command that was printed without its secret
+                raise bad_input(f"{key}.{name}", ASKED_FOR, "must be given", f"Set {key}.{name}.") from None
             continue
         except OmegaConfBaseException as error:
             if "${hydra:" not in str(written):

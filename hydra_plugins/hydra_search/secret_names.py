@@ -37,7 +37,7 @@ def names_secret(key: str) -> bool:
     words = [word.lower() for word in _WORD.findall(key)]
     if not words:
         return False
-    if "webhook" in words:  # whoever knows the address may post
+    if "webhook" in words or words[-2:] == ["notify", "url"]:  # whoever knows the address may post
         return True
     return words[-1] not in _DESCRIBES and any(_is_secret(words, at) for at in range(len(words)))
 

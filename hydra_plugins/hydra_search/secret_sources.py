@@ -30,20 +30,25 @@ def secrets_of(config: DictConfig, redact: Sequence[str] | None = None) -> Secre
     patterns = patterns_of(config) if redact is None else tuple(redact)
     written = dict(_leaves(OmegaConf.to_container(config, resolve=False)))
     from_environment = _with_all_that_point_there(_of_environment(written), written)
+    pointed_to = _pointed_to_by_secrets(written)
     by_name, values, keys, origin = Secrets(patterns), set[str](), [], set[str]()
     for key, text in written.items():
         if isinstance(text, str) and has_password(text) and not key.startswith(OF_COMMAND_LINE):
             keys.append(key)
             values |= passwords_of(text)
         variables = from_environment.get(key)
-        if key.startswith(OF_COMMAND_LINE) or (variables is None and not by_name.is_secret(key, text)):
+        is_known = key in pointed_to or variables is not None or by_name.is_secret(key, text)
+        if key.startswith(OF_COMMAND_LINE) or not is_known:
             continue
         values |= set() if by_name.is_shown(key) else _given_by(variables or ())
         for inner, value in _leaves(_value_at(config, key), key):
             if by_name.is_secret(inner, value):
                 keys.append(inner)
                 values.add(str(value))
-            elif variables is not None and not by_name.is_shown(inner) and not _is_harmless(value, variables):
+            elif not by_name.is_shown(inner) and (
+                (key in pointed_to and isinstance(value, str) and not NUMBER.fullmatch(value))
+                or (variables is not None and not _is_harmless(value, variables))
+            ):
                 keys.append(inner)
                 origin.add(inner)
                 values.add(str(value))
@@ -145,6 +150,20 @@ def _with_all_that_point_there(
             if names and sources.get(key) != joined:
                 sources[key], grown = joined, True
     return sources
+
+
+def _pointed_to_by_secrets(written: Mapping[str, object]) -> set[str]:
+    """Return the keys from which one with the name of a secret takes its value, directly or by others: `${hook}`."""
+    left = [key for key in written if Secrets().is_secret(key, "by its name")]
+    found: set[str] = set()
+    while left:
+        key = left.pop()
+        pointer = _POINTS_TO.fullmatch(str(written.get(key)))
+        target = _absolute(key, pointer[1]) if pointer else key
+        if target in written and target != key and target not in found:
+            found.add(target)
+            left.append(target)
+    return found
 
 
 def _is_below(key: str, other: str) -> bool:

@@ -28,8 +28,10 @@ EXHAUSTED = "exhausted"  # which sweep's sampler had nothing more to try when th
 # The name of its directory below the sweep's `checkpoints`, if its job asked for one; a repetition of it has the same
 CHECKPOINTS = "checkpoints_in"
 JOB_DIR = "job_dir"  # the job's directory in the sweep's, if that is not the trial's number
+WARM_START_OF = "warm_start_of"  # the trial of an earlier search that it runs anew: "first_try/12"
 
-OF_QUEUE = frozenset((QUEUED, RETRY_OF, RETRIES, CONFIRMS, CHECKPOINTS))  # what a trial has from the queue
+# what a trial has from the queue
+OF_QUEUE = frozenset((QUEUED, RETRY_OF, RETRIES, CONFIRMS, CHECKPOINTS, WARM_START_OF))
 WARNING = "warning"  # what a job says of its own result: a text, which the report's advice repeats
 
 # What a job may not write about its trial.

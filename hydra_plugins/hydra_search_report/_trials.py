@@ -173,15 +173,22 @@ def _overrides(job_directory: Path, facts: SearchFacts) -> list[str] | None:
         lines = OmegaConf.to_container(OmegaConf.load(job_directory / ".hydra" / "overrides.yaml"))
     except (OSError, YAMLError):
         return None
-    if not isinstance(lines, list):
-        return None
-    of_search = [line for line in map(str, lines) if line.partition("=")[0].lstrip("+~") in facts.search_keys]
-    kept = [line for line in map(str, lines) if line not in of_search]
+    return repeating(map(str, lines), facts) if isinstance(lines, list) else None
+
+
+def repeating(lines: Iterable[str], facts: SearchFacts) -> list[str]:
+    """Return the overrides that run a trial's job by itself, of those that it had in the search."""
+    kept = [line for line in lines if line.partition("=")[0].lstrip("+~") not in facts.search_keys]
     return [*map(without_blanks, Secrets(facts.redact).command(kept)), *facts.of_single_run]
 
 
 def _has_blank(line: str) -> bool:
     return any(blank in line for blank in " \t\n")
+
+
+def command_of(facts: SearchFacts, lines: Iterable[str]) -> str:
+    """Return the command that runs a trial's job by itself, for a shell; see `repeating`."""
+    return _command(facts, shlex.join(repeating(lines, facts)))
 
 
 def _command(facts: SearchFacts, overrides: str) -> str:

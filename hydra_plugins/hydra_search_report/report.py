@@ -12,7 +12,14 @@ from ._facts import SearchFacts, SpaceRow
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-__all__ = ["SearchFacts", "SpaceRow", "note_running", "status_of", "write_report"]
+__all__ = ["SearchFacts", "SpaceRow", "command_of", "note_running", "status_of", "write_report"]
+
+
+def command_of(facts: SearchFacts, overrides: Sequence[str]) -> str:
+    """Return the command, for a shell, of a single run with the overrides of a trial's job, as best.txt has them."""
+    from ._trials import command_of
+
+    return command_of(facts, overrides)
 
 
 def write_report(

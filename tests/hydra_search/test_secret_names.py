@@ -6,7 +6,7 @@ SECRET = """
     token password passwd pwd secret api_key apikey apiKey API_KEY access_key access_key_id private_key privateKey
     credential credentials auth basic_auth hf_token auth-token accessToken GITHUB_TOKEN client_secret dbPassword
     mypassword db_pass authtoken tokens aws_secret_access_key password2 authorization DB_PWD SLACK_WEBHOOK_URL
-    token_value password_hash openaiApiKey MLFLOW_TRACKING_PASSWORD
+    notify_url notifyUrl token_value password_hash openaiApiKey MLFLOW_TRACKING_PASSWORD
 """
 NO_SECRET = """
     num_tokens max_tokens token_length tokenizer n_tokens author authors secretary tokens_per_batch pad_token

@@ -110,3 +110,8 @@ def test_secret_of_each_job_is_known_though_the_configuration_is_read_once() -> 
 
     assert secrets_of_job(job("first-1")).hide("first-1 second-2") == "*** second-2"
     assert secrets_of_job(job("second-2")).hide("first-1 second-2") == "*** ***"
+
+
+def test_key_from_which_a_secret_takes_its_value_is_left_out_too() -> None:
+    config = {"hook": "https://chat/s3cr3t", "n": 5, "a": {"webhook": "${hook}", "tokens": "${n}"}, "x": "to s3cr3t"}
+    assert shown(config) == config | {"hook": "***", "a": {"webhook": "***", "tokens": 5}}

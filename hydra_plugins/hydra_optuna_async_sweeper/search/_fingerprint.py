@@ -28,6 +28,7 @@ OF_SEARCH = (
     "sweeper.n_trials", "sweeper.n_jobs", "sweeper.timeout", "sweeper.trial_timeout", "sweeper.target",
     "sweeper.storage", "sweeper.params", "sweeper.max_failure_rate", "sweeper.max_retries",
     "sweeper.max_initial_failures", "sweeper.enqueue", "sweeper.keep_checkpoints", "sweeper.keep_artifacts",
+    "sweeper.warm_start", "sweeper.dry_run", "sweeper.notify_url",
     "sweeper.enqueue_defaults", "sweeper.max_stagnation_trials", "sweeper.min_improvement", "sweeper.devices",
     "sweeper.report", "sweeper.confirm", "sweeper.on_mismatch", "sweeper.direction", "sweeper.metric", "launcher",
     "callbacks.mlflow.enabled", "callbacks.mlflow.tracking_uri", "callbacks.mlflow.log_artifacts",

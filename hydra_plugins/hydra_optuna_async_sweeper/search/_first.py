@@ -3,6 +3,7 @@
 import logging
 import random
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hydra.core.override_parser.types import Override
@@ -14,7 +15,9 @@ from hydra_plugins.hydra_search.settings import plain
 from ..space._grid import Grid, ShuffledGrid
 from ..space._tree import Space
 from ..worker._sampler import Plain, is_grid
+from ._earlier import NewSearch
 from ._given import text_of
+from ._warm_start import Target, warm_starts
 
 if TYPE_CHECKING:
     from ..config import OptunaAsyncSweeperConf
@@ -23,12 +26,22 @@ log = logging.getLogger(__name__)
 
 
 def first_trials(
+    settings: "OptunaAsyncSweeperConf", space: Space, config: DictConfig, given: Iterable[Override], new: NewSearch
+) -> tuple[list[Mapping[str, object]], dict[str, str]]:
+    """Return the parameters of the trials that the user wants first: listed, the configuration's own, and warm starts.
+
+    Also which trial of an earlier search each of the last repeats, by the text of its point.
+    """
+    own = _enqueued(settings, space, config, given)
+    target = Target(space, partial(_value_of, config), bool(settings.custom_search_space))
+    warm = warm_starts(settings.warm_start, new, target, own)
+    return [*own, *(each.params for each in warm)], {text_of(each.params): each.origin for each in warm}
+
+
+def _enqueued(
     settings: "OptunaAsyncSweeperConf", space: Space, config: DictConfig, given: Iterable[Override]
 ) -> list[dict[str, object]]:
-    """Return the parameters of the trials that the user wants first: `enqueue`, and the configuration's own values.
-
-    What the command line, `given`, fixes is no parameter.
-    """
+    """Return `enqueue`, and the configuration's own values. What the command line, `given`, fixes is no parameter."""
     constant = {override.key_or_group for override in given if not override.is_sweep_override()}
     listed = settings.enqueue or []
     if not isinstance(listed, list):
@@ -36,12 +49,16 @@ def first_trials(
     left = [{k: v for k, v in p.items() if k not in constant} if isinstance(p, Mapping) else p for p in listed]
     trials = [space.point(values, f"hydra.sweeper.enqueue[{i}]") for i, values in enumerate(left)]
     if settings.enqueue_defaults:
-        choices = config.hydra.runtime.choices
-        params, left_out = space.defaults(lambda key: choices.get(key) or plain(OmegaConf.select(config, key)))
+        params, left_out = space.defaults(partial(_value_of, config))
         if left_out:
             log.info(f"The defaults of {', '.join(left_out)} are outside the search space and are drawn instead.")
         trials.append(params)
     return trials
+
+
+def _value_of(config: DictConfig, key: str) -> object:
+    """Return the configuration's own value, of a config group the chosen option."""
+    return config.hydra.runtime.choices.get(key) or plain(OmegaConf.select(config, key))
 
 
 def grid_of(sampler: Plain, space: Space) -> ShuffledGrid | None:

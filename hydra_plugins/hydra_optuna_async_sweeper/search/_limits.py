@@ -58,3 +58,13 @@ def stagnation_of(settings: "OptunaAsyncSweeperConf", directions: Sequence[str])
     if not 0 <= least < math.inf:
         raise bad_input("hydra.sweeper.min_improvement", least, "must be 0 or more", "Write 0.001, for example.")
     return limit
+
+
+def dry_run_of(count: object) -> int | None:
+    """Return how many trials a dry run shows; None where the search is to run. Raises BadInput."""
+    if count is None or (isinstance(count, int) and not isinstance(count, bool) and count >= 1):
+        return count
+    if isinstance(count, str) and count.isdecimal() and int(count) >= 1:  # of the environment
+        return int(count)
+    remedy = "Set hydra.sweeper.dry_run=5 to see five trials, or null to run the search."
+    raise bad_input("hydra.sweeper.dry_run", count, "must be a whole number, 1 or more", remedy)

@@ -15,6 +15,7 @@ from hydra_plugins.hydra_search.trials import (
     LOST,
     RETRY_OF,
     SWEEPER,
+    WARM_START_OF,
     WORKER,
     Outcome,
     directory_of,
@@ -27,7 +28,7 @@ from hydra_plugins.hydra_search.wishes import PAUSE
 from .._upstream import trial_id
 from ._confirming import may_confirm, missing
 from ._first import grid_of
-from ._given import Given
+from ._given import Given, text_of
 from ._stop import stop_reason
 from ._tally import Tally
 from ._waiting import is_blank, retries_of_lost, waiting_trial
@@ -167,13 +168,18 @@ class TrialQueue:
         again = tally.retried | {trial.user_attrs.get(RETRY_OF) for trial in tally.open}
         self._given.look(tally.trials)
         blank = sum(map(is_blank, waiting))  # these give way to the user's own, and to the points of a grid
-        new = [*retries_of_lost(tally.lost, again), *map(waiting_trial, self._given.own())]
+        new = [*retries_of_lost(tally.lost, again), *self._own()]
         new = new[: max(missing + blank, 0)]
         if len(waiting) == (blank if self._given.grid else 0):
             chunk = max(8, min(2 * self.search.n_jobs, LARGEST_CHUNK))
             room = missing + blank if blank else min(missing, chunk)  # a blank one would be next after a few points
             new += map(waiting_trial, self._given.following(max(0, room - len(new))))
         return new
+
+    def _own(self) -> list[FrozenTrial]:
+        origins = self.search.warm_started
+        own = [(point, origins.get(text_of(point))) for point in self._given.own()]
+        return [waiting_trial(point, {WARM_START_OF: origin} if origin else None) for point, origin in own]
 
     def _of_confirmation(self, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
         new = [waiting_trial(trial.params, attributes) for trial, attributes in missing(trials, self.search)]

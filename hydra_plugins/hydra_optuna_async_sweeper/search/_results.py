@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 # Settings of a sweeper that make no difference to a single job: best.txt leaves out the keys of the same name, from
 # which they come. Another name, as in `study_name: ${model.name}`, is of something that the job may need.
-OF_SEARCH_ONLY = ("study_name", "n_trials", "timeout", "storage")
+OF_SEARCH_ONLY = ("study_name", "n_trials", "timeout", "storage", "warm_start", "dry_run", "notify_url")
 
 
 def write_results(search: "Search", trials: "Sequence[FrozenTrial]") -> bool:
@@ -79,10 +79,11 @@ def _place_of(search: "Search", trial: "FrozenTrial") -> dict[str, object]:
 
 def report_of(search: "Search", config: DictConfig) -> NoReport:
     """Return the report that the search asks for."""
-    return Report(_facts_of(search, config), Path(search.sweep_dir)) if search.report else NoReport()
+    return Report(facts_of(search, config), Path(search.sweep_dir)) if search.report else NoReport()
 
 
-def _facts_of(search: "Search", config: DictConfig) -> SearchFacts:
+def facts_of(search: "Search", config: DictConfig) -> SearchFacts:
+    """Return what the report needs to know of the search beside its trials."""
     space, pruner = space_rows(search), maker_text(search.pruner)
     n_jobs, secrets = read_setting(config, "hydra.sweeper.n_jobs"), secrets_of(config)
     argv = secrets.command(sys.argv)
@@ -107,7 +108,7 @@ def _facts_of(search: "Search", config: DictConfig) -> SearchFacts:
         max_retries=search.max_retries,
         storage=as_typed(search.storage.shown),
         address=kept(search.storage.url),
-        redact=secrets.patterns,
+        redact=(*secrets.patterns, *sorted(secrets.origin)),
     ).with_surroundings(argv, interpreter())
 
 

@@ -39,10 +39,12 @@ from ..worker._sampler import Plain, load_custom_space
 from ._confirm import Confirmation, read_confirmation
 from ._constraints import Constraint, read_constraints
 from ._directories import check_pattern, refuse_leftovers
+from ._earlier import NewSearch
 from ._fingerprint import Fingerprint, fingerprint_of
 from ._first import first_trials, grid_of, size_of
-from ._limits import n_checkpoints_of, stagnation_of, target_of, timeout_of, trial_timeout_of
+from ._limits import dry_run_of, n_checkpoints_of, stagnation_of, target_of, timeout_of, trial_timeout_of
 from ._makers import makers_of
+from ._notify_url import check_notify_url
 
 if TYPE_CHECKING:
     from hydra.core.config_loader import ConfigLoader
@@ -90,6 +92,9 @@ class Search:
     duplicates: str = RESAMPLE
     keep_checkpoints: int | None = None  # of so many of the best trials; None for all, as keep_artifacts
     keep_artifacts: int | None = None
+    dry_run: int | None = None  # so many trials are to be shown, and none run
+    # of enqueued trials, by the text of their point: which one of an earlier search each repeats
+    warm_started: Mapping[str, str] = field(default_factory=dict)
     shares: bool = True  # goes on with a study of this name, and works beside others: its name was chosen
     fingerprint: Fingerprint = field(default_factory=Fingerprint)
     sweeper: Owner = field(default_factory=Owner.me)  # the process that started the workers: they leave when it is gone
@@ -127,11 +132,12 @@ def prepare_search(
     jobs = _check_branches(config, loader, space, fixed, check, composer)
     if not settings.custom_search_space:  # which may name parameters that are not known before a trial
         check_pattern(config, space, fixed, composer.compose)
-    enqueued, grid = first_trials(settings, space, config, given.values()), grid_of(sampler, space)
+    new = NewSearch(study_name_of(config), directions, sweep_dir, _storage_of(settings, sweep_dir))
+    (enqueued, warm_started), grid = first_trials(settings, space, config, given.values(), new), grid_of(sampler, space)
     metrics, grid_size = _metrics_of(settings.metric, len(directions)), size_of(grid, enqueued) if grid else None
     search = Search(
-        study_name=study_name_of(config),
-        storage=resolve_storage(settings.storage, sweep_dir, Path.cwd()),
+        study_name=new.study_name,
+        storage=new.storage,
         directions=directions,
         metrics=metrics,
         n_trials=_n_trials_of(settings.n_trials, grid_size),
@@ -160,6 +166,8 @@ def prepare_search(
         duplicates=_checked("duplicates", settings.duplicates, DUPLICATES),
         keep_checkpoints=n_checkpoints_of(settings.keep_checkpoints),
         keep_artifacts=n_kept(settings.keep_artifacts, KEEP_ARTIFACTS),
+        dry_run=dry_run_of(settings.dry_run),
+        warm_started=warm_started,
         shares=not is_timed(config),
         fingerprint=fingerprint_of(config, space, jobs, metrics),
         grid_size=grid_size,
@@ -171,11 +179,16 @@ def prepare_search(
 def _checked_place(config: DictConfig, settings: "OptunaAsyncSweeperConf") -> Path:
     """Refuse, by BadInput, what needs no look at the space. Returns the sweep directory."""
     check_settings(config)
+    check_notify_url(settings.notify_url)
     check_launcher(config)
     check_direction(config, settings.metric)
     sweep_dir = Path(config.hydra.sweep.dir).absolute()
     check_directory("hydra.sweep.dir", sweep_dir, config.hydra.sweep.dir)
     return sweep_dir
+
+
+def _storage_of(settings: "OptunaAsyncSweeperConf", sweep_dir: Path) -> StudyStorage:
+    return resolve_storage(settings.storage, sweep_dir, Path.cwd())
 
 
 def _n_trials_of(n_trials: int, size_of_grid: int | None) -> int:

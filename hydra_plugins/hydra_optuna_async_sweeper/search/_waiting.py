@@ -13,8 +13,11 @@ from hydra_plugins.hydra_search.trials import (
     QUEUED,
     RETRIES,
     RETRY_OF,
+    WARM_START_OF,
     retries_of,
 )
+
+KEPT = (CONFIRMS, CHECKPOINTS, WARM_START_OF)  # what a repetition has of the trial that was lost
 
 
 def retries_of_lost(lost: Iterable[FrozenTrial], again: Container[int | None]) -> list[FrozenTrial]:
@@ -22,7 +25,7 @@ def retries_of_lost(lost: Iterable[FrozenTrial], again: Container[int | None]) -
     return [
         waiting_trial(
             {**trial.system_attrs.get(FIXED, {}), **trial.params},  # it may have been lost between two parameters
-            {key: trial.user_attrs[key] for key in (CONFIRMS, CHECKPOINTS) if key in trial.user_attrs}
+            {key: trial.user_attrs[key] for key in KEPT if key in trial.user_attrs}
             | {RETRY_OF: trial.number, RETRIES: retries_of(trial.user_attrs) + (trial.user_attrs[LOST] != INTERRUPTED)},
         )
         for trial in lost

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from hydra_plugins.hydra_search.hydra_line import context_like
 
 from .._upstream import apply_values, name_overrides, pickled
+from ..search._notify_url import forget_notify_url
 
 if TYPE_CHECKING:
     from hydra.core.config_loader import ConfigLoader
@@ -87,7 +88,9 @@ class Composer:
 
     def _template(self, choices: tuple[str, ...]) -> "_Template":
         if choices not in self.composed:
-            self.composed[choices] = self._loader.load_sweep_config(self._config, list(choices))
+            composed = self._loader.load_sweep_config(self._config, list(choices))
+            forget_notify_url(composed)
+            self.composed[choices] = composed
         if choices not in self._templates:
             self._templates[choices] = _Template(self.composed[choices])
         return self._templates[choices]

@@ -103,7 +103,7 @@ class TrialRunner:
         limit, apart = self.search.trial_timeout, is_apart(self.search)
         task = Task(self.task_function, study, self.search.constraints, limit, apart)
         try:
-            drawn = self._draw(study, claimed)
+            drawn = self.draw(study, claimed)
             known = wait_for(study, drawn, self.points)
             drawn.held.release()
             if known is not None:
@@ -151,7 +151,8 @@ class TrialRunner:
         with hydra_trial.running(JobTrial(trial, self.search.sweep_dir)), hydra_trial.listening(Reporter(trial)):
             return run_job(task, job, self.hydra_context, subdir)
 
-    def _draw(self, study: StudyOfTrial, claimed: FrozenTrial) -> Drawn:
+    def draw(self, study: StudyOfTrial, claimed: FrozenTrial) -> Drawn:
+        """Draw the parameters of a claimed trial. Raises NoJob if there are none for it."""
         try:
             sampler_of = _no_sampler if is_confirmation(claimed) else self.samplers.of_trial
             return draw(study, claimed, sampler_of, self._suggest, self.search.duplicates, self.points)
