@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.experimental.callback import Callback
+from hydra.plugins.sweeper import Sweeper
+from omegaconf import OmegaConf
 
 from hydra_plugins.hydra_search.errors import SearchError, is_refusal
+from hydra_plugins.hydra_search.hydra_line import hear_of_failure
 from hydra_plugins.hydra_search.jobs import WORKER_IMPORTS, is_dry_run, let_others_refuse, refuse_search
 from hydra_plugins.hydra_search.owner import Owner, every
+from hydra_plugins.hydra_search.settings import plugin_class
 from hydra_plugins.hydra_search.signals import Cancelled
 from hydra_plugins.hydra_search.waiting import said_if_slow
 
@@ -67,6 +71,9 @@ class MLflowCallback(Callback):
             self._open_experiment(config)
             if self.enabled:
                 self._open_search(config)
+                target = OmegaConf.select(config, "hydra.sweeper._target_")
+                if sweeper := plugin_class(Sweeper, str(target)):
+                    hear_of_failure(sweeper, lambda: self.on_multirun_end(config))
 
     def _say_where(self, config: "DictConfig") -> None:
         """Check the settings, and say where the search would be recorded. Nothing is made."""

@@ -129,7 +129,8 @@ BUSY = {
                      "document.getElementById('columns').open = false"),
     "a pressed button": ("document.dispatchEvent(new Event('pointerdown', {bubbles: true}))",
                          "document.dispatchEvent(new Event('pointerup', {bubbles: true}))"),
-    "typing": ("dispatchEvent(new Event('keydown')); window.types = setInterval(() => dispatchEvent(new Event('keydown')), 300)", "clearInterval(types)"),
+    "typing": ("dispatchEvent(new Event('keydown'));"
+               "window.types = setInterval(() => dispatchEvent(new Event('keydown')), 300)", "clearInterval(types)"),
 }  # fmt: skip
 
 

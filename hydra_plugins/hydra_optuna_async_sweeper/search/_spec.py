@@ -29,13 +29,15 @@ from hydra_plugins.hydra_search.settings import (
 )
 from hydra_plugins.hydra_search.wishes import Wish
 
+from .._targets import load_custom_space
 from ..space._overrides import with_overrides, without_constants
 from ..space._tree import Space, parse_space
 from ..storage._resolve import resolve_storage
 from ..storage._storage import StudyStorage
 from ..worker._gpu import devices_of
 from ..worker._job_config import Composer
-from ..worker._sampler import Plain, load_custom_space
+from ..worker._output import AUTO, JOB_OUTPUT
+from ..worker._sampler import Plain
 from ._confirm import Confirmation, read_confirmation
 from ._constraints import Constraint, read_constraints
 from ._directories import check_pattern, refuse_leftovers
@@ -95,6 +97,7 @@ class Search:
     dry_run: int | None = None  # so many trials are to be shown, and none run
     # of enqueued trials, by the text of their point: which one of an earlier search each repeats
     warm_started: Mapping[str, str] = field(default_factory=dict)
+    job_output: str = AUTO
     shares: bool = True  # goes on with a study of this name, and works beside others: its name was chosen
     fingerprint: Fingerprint = field(default_factory=Fingerprint)
     sweeper: Owner = field(default_factory=Owner.me)  # the process that started the workers: they leave when it is gone
@@ -168,6 +171,7 @@ def prepare_search(
         keep_artifacts=n_kept(settings.keep_artifacts, KEEP_ARTIFACTS),
         dry_run=dry_run_of(settings.dry_run),
         warm_started=warm_started,
+        job_output=_checked("job_output", settings.job_output, JOB_OUTPUT),
         shares=not is_timed(config),
         fingerprint=fingerprint_of(config, space, jobs, metrics),
         grid_size=grid_size,
