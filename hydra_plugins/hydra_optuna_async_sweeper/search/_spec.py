@@ -126,9 +126,7 @@ def prepare_search(
     """
     sweep_dir, directions = _checked_place(config, settings), _names_of(settings.direction)
     params, given = read_params(config), read_command_line(config, loader)
-    space, fixed = _space_of(params, given.values())
-    if not space.parameters and not settings.custom_search_space:
-        raise nothing_to_vary(params)
+    space, fixed = _space_of(params, given.values(), has_more=bool(settings.custom_search_space))
     sampler, pruner = makers_of(settings, config, space, directions)
     load_custom_space(settings.custom_search_space)
     composer = Composer(loader, config)
@@ -203,11 +201,14 @@ def _n_trials_of(n_trials: int, size_of_grid: int | None) -> int:
     return n_trials
 
 
-def _space_of(params: Setting, given: Collection[Override]) -> tuple[Space, list[str]]:
+def _space_of(params: Setting, given: Collection[Override], *, has_more: bool) -> tuple[Space, list[str]]:
     written = params.value if isinstance(params.value, Mapping) else {}
     entries, constants = without_constants({str(key): value for key, value in written.items()}, given)
     left, fixed = with_overrides(entries, given)
-    return parse_space(left), [*constants, *fixed]
+    space = parse_space(left)
+    if not space.parameters and not has_more:
+        raise nothing_to_vary(params)
+    return space, [*constants, *fixed]
 
 
 def _check_branches(
