@@ -150,3 +150,23 @@ def test_another_sweeper_has_the_files_of_the_best_in_mlflow_alone(run_app: RunA
     best = min(runs, key=lambda name: runs[name].data.metrics["loss"])
     assert {name for name, run in runs.items() if recorded.artifacts(run)} == {best}
     assert len(list(tmp_path.glob("multirun/search/*/model.bin"))) == 3
+
+
+@slow
+def test_model_of_the_best_alone_is_kept_and_logged(run_app: RunApp, tmp_path: Path) -> None:
+    own = (
+        "dataset=iris",
+        "model=logistic_regression",
+        "save_model=true",
+        "n_trials=3",
+        "n_jobs=1",
+        "study_name=search",
+    )
+    keep = ("hydra.sweeper.keep_artifacts=best 1", "hydra/launcher=basic")
+    done = run_app("train.py", "--multirun", *own, *keep)
+    assert done.returncode == 0, done.stdout + done.stderr
+    sweep, runs = tmp_path / "multirun/search", Recorded(tmp_path).children
+    (kept,) = [name for name, run in runs.items() if run.outputs and run.outputs.model_outputs]
+    assert Recorded(tmp_path).parent.data.tags["best.trial"] == kept
+    assert [path.parent.name for path in sweep.glob("*/model.joblib")] == [kept.removeprefix("trial-")]
+    assert len(list(sweep.glob("*/metrics.json"))) == len(runs) == 3
