@@ -42,7 +42,8 @@ def skip_if_it_needs_1_4(app: str, args: tuple[str, ...]) -> None:
         return
     if app == "train.py":
         pytest.skip(ASKS_FOR_1_4)
-    if app in ("tracked.py", "quadratic.py") and not any(arg.startswith("--config-name") for arg in args):
+    named = [arg for arg in args if arg.startswith("--config-name") and arg != "--config-name=config"]
+    if app in ("tracked.py", "quadratic.py") and not named:
         pytest.skip(NO_UPSTREAM)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.hydra_search.errors import BadInput, bad_input, shown
 from hydra_plugins.hydra_search.files import KEEP_ARTIFACTS, n_kept
@@ -15,6 +15,15 @@ from hydra_plugins.hydra_search.settings import check_direction, plain, read_set
 from hydra_plugins.hydra_search.urls import by_variable, from_variables
 
 NODE = "hydra.callbacks.mlflow"
+
+
+def name_of_search(otherwise: str, *, _root_: DictConfig) -> str:
+    """Return the sweeper's `study_name`, where it has one."""
+    name = OmegaConf.select(_root_, "hydra.sweeper.study_name")
+    return otherwise if name is None else str(name)
+
+
+register_resolver("name_of_search", name_of_search)
 
 
 @dataclass
@@ -35,9 +44,9 @@ class MLflowCallbackConf:
     # e.g. digits
     experiment_name: str = "${oc.env:MLFLOW_EXPERIMENT_NAME,${hydra.job.name}}"
 
-    # Name of the parent run of a search
-    # e.g. ${hydra.sweeper.study_name}
-    run_name: str = "${hydra.job.name}-${now:%Y-%m-%d_%H-%M-%S}"
+    # Name of the parent run of a search: the sweeper's study_name, where it has one
+    # e.g. first_try
+    run_name: str = "${name_of_search:${hydra.job.name}-${now:%Y-%m-%d_%H-%M-%S}}"
 
     # Name of the run of a single job, which is no search. null: as `run_name`
     # e.g. once
@@ -96,13 +105,15 @@ class MLflowCallbackConf:
     delivery_timeout: float = 600.0
 
     # Tags of the parent and of every nested run
-    # e.g. +hydra.callbacks.mlflow.tags.team=vision
+    # e.g. {team: vision}
     tags: dict[str, str] = field(default_factory=dict)
 
 
 # A YAML option hides the entry of its name, and its schema with it: `mlflow_schema` stays reachable for such an option.
+_conf = OmegaConf.structured(MLflowCallbackConf)
+OmegaConf.set_struct(_conf.tags, False)  # a tag of any name is set without a `+`
 for _name in ("mlflow", "mlflow_schema"):
-    store("hydra/callbacks", _name, {"mlflow": MLflowCallbackConf}, "hydra_mlflow_callback")
+    store("hydra/callbacks", _name, {"mlflow": _conf}, "hydra_mlflow_callback")
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.experimental.callback import Callback
+from hydra.plugins.sweeper import Sweeper
+from omegaconf import OmegaConf
 
 from hydra_plugins.hydra_search.errors import SearchError, is_refusal
+from hydra_plugins.hydra_search.hydra_line import hear_of_failure
 from hydra_plugins.hydra_search.jobs import WORKER_IMPORTS, let_others_refuse, refuse_search
 from hydra_plugins.hydra_search.owner import Owner, every
+from hydra_plugins.hydra_search.settings import plugin_class
 from hydra_plugins.hydra_search.waiting import said_if_slow
 
 from .config import Settings, checked
@@ -63,6 +67,9 @@ class MLflowCallback(Callback):
             self._open_experiment(config)
             if self.enabled:
                 self._open_search(config)
+                target = OmegaConf.select(config, "hydra.sweeper._target_")
+                if sweeper := plugin_class(Sweeper, str(target)):
+                    hear_of_failure(sweeper, lambda: self.on_multirun_end(config))
 
     def _open_experiment(self, config: "DictConfig") -> None:
         self.settings = checked(self.settings, config, enabled=self.enabled)

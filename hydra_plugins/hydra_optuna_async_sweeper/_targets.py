@@ -6,10 +6,19 @@ the kind.
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
+from hydra.errors import HydraException
+
+from hydra_plugins.hydra_search.errors import bad_input, one_line
 from hydra_plugins.hydra_search.hydra_line import HAS_WHITELIST, instantiate
 from hydra_plugins.hydra_search.targets import Spec, targets
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+    from optuna import Trial
+
+    CustomSpace = Callable[[DictConfig, Trial], None]
 
 
 def make(spec: Spec, kinds: tuple[type, ...], whitelist: Sequence[str], arguments: Spec | None = None) -> object:
@@ -59,3 +68,23 @@ def check_targets(spec: Spec, kinds: tuple[type, ...], whitelist: Sequence[str])
             raise TypeError(f"{name} is a function of Python itself, which is not handed over")
         if not is_handed_over and not is_of_kind:
             raise TypeError(f"{name} is no {' or '.join(kind.__name__ for kind in wanted)}")
+
+
+def load_custom_space(path: str | None) -> "CustomSpace | None":
+    """Return upstream's `custom_search_space`, a function that suggests more parameters; None if there is none.
+
+    Raises:
+        BadInput: it can't be imported, or is not in the execution whitelist.
+    """
+    if not path:
+        return None
+    try:
+        function: Any = instantiate({"_target_": path, "_partial_": True})  # Any: whatever the user's function is
+        if not HAS_WHITELIST and is_pythons_own(path, function.func):
+            raise HydraException(f"{path} is a function of Python itself")
+    except HydraException as error:
+        rule = f"can't be used ({one_line(error.__cause__ or error).rstrip('.')})"
+        remedy = f"Name a function(config, trial) of an importable module, and write {path!r} into the whitelist: "
+        remedy += "@hydra.main(execution_whitelist=[...])."
+        raise bad_input("hydra.sweeper.custom_search_space", path, rule, remedy) from error
+    return cast("CustomSpace", function)

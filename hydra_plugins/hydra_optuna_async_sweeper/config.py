@@ -50,6 +50,7 @@ class OptunaAsyncSweeperConf:
     """hydra-optuna-sweeper's settings, which mean the same, and what the asynchronous sweeper adds."""
 
     _target_: str = ASYNC
+    _recursive_: bool = False  # Hydra 1.3 would call what `sampler` and `pruner` name before anybody has looked at it
     defaults: list[Any] = field(default_factory=lambda: [{"sampler": "tpe"}, {"pruner": "none"}])
 
     # Ends trials that are not worth going on with. Needs a single objective, and report(value, step) in the job's loop
@@ -177,6 +178,13 @@ class OptunaAsyncSweeperConf:
     # Write report.html, trials.csv, summary.md and best.txt into the sweep directory
     # e.g. false
     report: bool = True
+
+    # Where a job's output goes: all that it prints and logs, also from C code and child processes. `file`: into the
+    # trial's log, the <job name>.log in its directory, and the console has a line when a trial starts and one when it
+    # ends. `console`: there, and only what it logs into the log as well. `auto`: `file` where n_jobs is above 1 and
+    # workers are processes of their own. Jobs that are threads of one process write to the console in any case
+    # e.g. console
+    job_output: str = "auto"
 
     # Entries of the search space: Hydra's sweep grammar, {type, low, high, step, log, choices}, or
     # {choices: {option: entries}}. A constant is what every trial has for its key

@@ -105,6 +105,11 @@ class NSGAIIConf(SamplerConf):
 
     _target_: str = "optuna.samplers.NSGAIISampler"
     population_size: int = 50
+
+    # From Optuna 5
+    # e.g. {_target_: optuna.samplers.nsgaii.PolynomialMutation}
+    mutation: Any = None
+
     mutation_prob: float | None = None
     crossover: Any = None
     crossover_prob: float = 0.9
@@ -117,6 +122,11 @@ class NSGAIIIConf(NSGAIIConf):
     """For many objectives."""
 
     _target_: str = "optuna.samplers.NSGAIIISampler"
+
+    # Of shape (n_points, n_objectives); null: spread evenly, by `dividing_parameter`
+    # e.g. [[0.0, 1.0], [0.5, 0.5], [1.0, 0.0]]
+    reference_points: list[list[float]] | None = None
+
     dividing_parameter: int = 3
 
 

@@ -6,6 +6,7 @@ https://hydra.cc/docs/advanced/execution_whitelist/
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from importlib.machinery import SOURCE_SUFFIXES, FileFinder, SourceFileLoader
 from inspect import signature
 from types import ModuleType
@@ -88,11 +89,31 @@ def as_multirun(config: DictConfig, context: HydraContext) -> Iterator[None]:
     instance.set_config(config)
     try:
         yield
-    except BaseException:
+    except BaseException as error:
         context.callbacks.on_multirun_end(config=config, config_name=config.hydra.job.config_name)
+        vars(error)["callbacks_know"] = True
         raise
     finally:
         instance.cfg = before
+
+
+def hear_of_failure(sweeper: type, end: Callable[[], None]) -> None:
+    """Let `end` be called where the next sweep of a class is left by an error. Hydra 1.4 tells callbacks itself."""
+    if HAS_WHITELIST:
+        return
+    sweep: Callable[..., Any] = getattr(sweeper, "sweep")  # noqa: B009  # of any class of sweepers
+
+    @wraps(sweep)
+    def heard(*arguments: Any, **named: Any) -> Any:  # Any: Hydra's own
+        setattr(sweeper, "sweep", sweep)  # noqa: B010
+        try:
+            return sweep(*arguments, **named)
+        except BaseException as error:
+            if "callbacks_know" not in vars(error):
+                end()
+            raise
+
+    setattr(sweeper, "sweep", heard)  # noqa: B010
 
 
 def is_entered(chdir: bool | None) -> bool:

@@ -17,7 +17,7 @@ from hydra_plugins.hydra_optuna_async_sweeper.sampler_config import SAMPLERS
 from hydra_plugins.hydra_preflight_callback.preflight_callback import PreflightCallbackConf
 
 EXAMPLE = "e.g. "
-NOT_SET_BY_HAND = ("_target_", "_partial_", "defaults", "checked")
+NOT_SET_BY_HAND = ("_target_", "_partial_", "_recursive_", "defaults", "checked")
 
 
 @dataclass(frozen=True)

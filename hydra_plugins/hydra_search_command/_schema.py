@@ -28,7 +28,8 @@ def schema() -> Schema:
 
 def _node(node: Node) -> Schema:
     properties = {option.key.rpartition(".")[2]: _option(option) for option in node.options}
-    known = {"_target_": {"type": "string"}, "defaults": {"type": "array"}, "checked": {}}
+    known = {"_target_": {"type": "string"}, "_recursive_": {"type": "boolean"}, "defaults": {"type": "array"}}
+    known["checked"] = {}
     described: Schema = {"type": "object", "description": node.text, "properties": known | properties}
     return described | {"additionalProperties": False}
 

@@ -9,6 +9,8 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from tests.hydra_lines import allowing
+
 
 @dataclass
 class Logger:
@@ -41,7 +43,7 @@ def use_mlflow(way: str, cfg: DictConfig) -> None:
         mlflow.log_param("x", "another")
 
 
-@hydra.main(config_path=None, config_name="config", execution_whitelist=[CALLBACK])
+@hydra.main(config_path=None, config_name="config", **allowing(CALLBACK))
 def main(cfg: DictConfig) -> Any:
     folder = Path(HydraConfig.get().runtime.output_dir)
     for name in ("last.ckpt", "checkpoints/0.bin", "notes.txt"):

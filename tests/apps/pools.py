@@ -7,7 +7,9 @@ from typing import Any
 
 import hydra
 from hydra.core.config_store import ConfigStore
-from hydra.utils import instantiate
+
+from hydra_plugins.hydra_search.hydra_line import instantiate
+from tests.hydra_lines import allowing
 
 WHITELIST = ["__main__.Factor"]
 OFFSET = 1
@@ -41,7 +43,7 @@ class Config:
 ConfigStore.instance().store(name="config", node=Config)
 
 
-@hydra.main(config_path=None, config_name="config", execution_whitelist=WHITELIST)
+@hydra.main(config_path=None, config_name="config", **allowing(*WHITELIST))
 def main(cfg: Config) -> float:
     context: Any = multiprocessing.get_context(cfg.method)
     if cfg.loader:
@@ -55,7 +57,7 @@ def main(cfg: Config) -> float:
             sums = [sum(pool.map(scaled, range(4)))]
         with ProcessPoolExecutor(2, mp_context=context) as executor:
             sums.append(sum(executor.map(scaled, range(4))))
-    return float(sum(sums) * instantiate(cfg.factor, _execution_whitelist_=WHITELIST).of)
+    return float(sum(sums) * instantiate(cfg.factor, WHITELIST).of)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,9 @@ import hydra
 from hydra_plugins import hydra_mlflow_callback
 
 CALLABLE = ["hydra_plugins.hydra_mlflow_callback.mlflow_callback.MLflowCallback"]
+HOW = {"version_base": None} if hydra.__version__.startswith("1.3") else {"execution_whitelist": CALLABLE}
 
-@hydra.main(config_path=None, config_name="config", execution_whitelist=CALLABLE)
+@hydra.main(config_path=None, config_name="config", **HOW)
 def main(cfg):
     print("from", hydra_mlflow_callback.__file__)
     return (cfg.x - 2) ** 2

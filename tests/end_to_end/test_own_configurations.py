@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import RunApp
+from tests.recorded import Recorded
 from tests.studies import states, trials_of
 from tests.tracked import PLAIN, SEARCH, n_trials
 
@@ -47,3 +48,38 @@ def test_result_that_is_no_finite_number_fails_its_trial_and_ends_no_search_that
     assert states(trials_of(tmp_path / "multirun/search")) == {0: "COMPLETE", 1: "FAIL", 2: "COMPLETE", 3: "COMPLETE"}
     more = run_app("tracked.py", *PLAIN, n_trials(8), *strict, "bad_job=5", "bad=raise")
     assert more.returncode == 1 and "1 trials failed, more than max_failure_rate=0.0" in more.stderr
+
+
+OWN_SWEEPER = """
+_target_: hydra_plugins.hydra_optuna_async_sweeper.optuna_async_sweeper.OptunaAsyncSweeper
+sampler: {_target_: optuna.samplers.TPESampler, seed: 1}
+study_name: search
+n_trials: 3
+n_jobs: 1
+params: {model.x: "interval(0, 1)"}
+"""
+
+
+@pytest.mark.parametrize("callback", [[], ["hydra/callbacks=mlflow"]])
+def test_sweeper_of_the_applications_own_yaml_needs_no_metric_and_names_the_run_of_the_search(
+    run_app: RunApp, tmp_path: Path, callback: list[str]
+) -> None:
+    (tmp_path / "conf/hydra/sweeper").mkdir(parents=True)
+    (tmp_path / "conf/hydra/sweeper/own.yaml").write_text(OWN_SWEEPER)
+    own = (f"hydra.searchpath=[file://{tmp_path}/conf]", "hydra/sweeper=own", "hydra.sweep.dir=multirun/search")
+    tags = ["hydra.callbacks.mlflow.tags.team=vision", "hydra.callbacks.mlflow.tags.stage=first"] if callback else []
+    done = run_app("structured.py", "--multirun", *own, *callback, *tags)
+    assert done.returncode == 0, done.stderr
+    assert states(trials_of(tmp_path / "multirun/search")) == dict.fromkeys(range(3), "COMPLETE")
+    assert "value" in (tmp_path / "multirun/search/trials.csv").read_text().partition("\n")[0]
+    if callback:
+        parent = Recorded(tmp_path).parent
+        assert parent.info.run_name == "search"
+        assert (parent.data.tags["team"], parent.data.tags["stage"]) == ("vision", "first")
+
+
+def test_run_of_a_search_without_a_study_name_is_named_as_the_study(run_app: RunApp, tmp_path: Path) -> None:
+    named = ("hydra/sweeper=optuna_async", "hydra/callbacks=mlflow", "hydra.sweeper.n_trials=1")
+    done = run_app("structured.py", "--multirun", *named, "hydra.sweep.dir=multirun/search", "model.x=interval(0, 1)")
+    assert done.returncode == 0, done.stderr
+    assert f"Study name: {Recorded(tmp_path).parent.info.run_name}\n" in done.stdout

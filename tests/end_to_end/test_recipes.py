@@ -19,7 +19,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from hydra_plugins.hydra_search.files import JOURNAL, RESULTS
-from tests.conftest import APPS, RunApp, StartApp, wait_for
+from tests.conftest import APPS, NO_UPSTREAM, RunApp, StartApp, wait_for
 from tests.recorded import Recorded
 from tests.studies import running
 from tests.tracked import joblib
@@ -127,6 +127,7 @@ def test_hydra_zens_configuration_is_searched_in_parallel(run_app: RunApp, tmp_p
         assert run.data.metrics["loss"] == pytest.approx((float(run.data.params["x"]) - 0.3) ** 2 + 1)
 
 
+@pytest.mark.only_on_hydra_1_4(NO_UPSTREAM)
 def test_project_of_hydra_optuna_sweeper_changes_one_line_of_yaml_and_adds_one(run_app: RunApp, tmp_path: Path) -> None:
     lines = (RECIPES / "hydra_optuna_sweeper/config.yaml").read_text().splitlines(keepends=True)
     (tmp_path / "conf").mkdir()

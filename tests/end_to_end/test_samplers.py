@@ -216,3 +216,29 @@ def test_best_txt_repeats_the_best_where_the_configuration_names_the_study_and_a
     assert single.returncode == 0 and (tmp_path / "single/.hydra").exists(), single.stderr
     job = yaml.safe_load(Path(kept["best_job_dir"], ".hydra/config.yaml").read_text())
     assert yaml.safe_load((tmp_path / "single/.hydra/config.yaml").read_text()) == job
+
+
+def test_genetic_sampler_takes_its_mutation_and_its_reference_points_from_yaml(run_app: RunApp, sweep: Path) -> None:
+    several = ["objectives=2", "hydra.sweeper.direction=[maximize,minimize]", "hydra.sweeper.n_trials=8"]
+    points = "[[0.0,1.0],[0.5,0.5],[1.0,0.0]]"
+    mutation = "{_target_: optuna.samplers.nsgaii.PolynomialMutation}"
+    genetic = sampler("nsgaiii", population_size=2, reference_points=points, mutation=mutation, mutation_prob=1.0)
+    done = run_app("sampled.py", *SEARCH, *several, *genetic)
+    assert done.returncode == 0, done.stderr
+    assert states(trials_of(sweep)) == dict.fromkeys(range(8), "COMPLETE")
+
+
+def test_points_of_another_shape_than_the_objectives_are_refused(run_app: RunApp, sweep: Path) -> None:
+    several = ["objectives=2", "hydra.sweeper.direction=[maximize,minimize]"]
+    done = run_app("sampled.py", *SEARCH, *several, *sampler("nsgaiii", reference_points="[[0.0,1.0],[0.5]]"))
+    assert done.returncode == 1 and "hydra.sweeper.sampler: can't be made" in done.stderr, done.stderr
+    assert not sweep.exists()
+
+
+def test_function_that_is_no_sampler_is_refused_before_anything_is_made(run_app: RunApp, sweep: Path) -> None:
+    done = run_app(
+        "sampled.py", *SEARCH, "hydra.sweeper.sampler._target_=os.system", "+hydra.sweeper.sampler.command=ls"
+    )
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "hydra.sweeper.sampler: can't be made (" in done.stderr and "os.system" in done.stderr
+    assert not sweep.exists()

@@ -135,3 +135,12 @@ def test_system_metrics_that_are_wished_are_those_of_the_job(run_app: RunApp, tm
     for name, run in Recorded(tmp_path).children.items():
         points = Recorded(tmp_path).client.get_metric_history(run.info.run_id, "system/cpu_utilization_percentage")
         assert points and all(point.timestamp <= run.info.end_time for point in points), name
+
+
+def test_search_of_a_sweeper_that_ends_at_a_failed_job_is_recorded_as_failed(run_app: RunApp, tmp_path: Path) -> None:
+    done = run_app("tracked.py", "--multirun", "--config-name=basic", "x=0.1,0.2,0.3", "bad_job=1")
+    assert done.returncode == 1
+    recorded = Recorded(tmp_path)
+    assert recorded.parent.info.status == "FAILED"
+    assert recorded.statuses()["trial-0"] == "FINISHED" and recorded.statuses()["trial-1"] == "FAILED"
+    assert "RUNNING" not in recorded.statuses().values()

@@ -37,7 +37,8 @@ def test_reference_has_every_key_that_hydra_composes() -> None:
     config = composed()
     for key, node in NODES.items():
         keys = {f"{key}.{name}" for name in OmegaConf.select(config, key)}
-        assert keys - {f"{key}.{own}" for own in ("_target_", "checked")} == {option.key for option in node.options}
+        of_hydra = {f"{key}.{own}" for own in ("_target_", "_recursive_", "checked")}
+        assert keys - of_hydra == {option.key for option in node.options}
 
 
 def test_reference_of_a_part_has_only_that_and_its_default_and_example(capsys: pytest.CaptureFixture[str]) -> None:

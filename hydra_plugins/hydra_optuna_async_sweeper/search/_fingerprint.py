@@ -26,7 +26,7 @@ from ._constraints import KEY as CONSTRAINTS
 # Settings of the search, wherever they come from, are no part of its jobs; of the names only what names them directly.
 OF_SEARCH = (
     "sweeper.n_trials", "sweeper.n_jobs", "sweeper.timeout", "sweeper.trial_timeout", "sweeper.target",
-    "sweeper.storage", "sweeper.params", "sweeper.max_failure_rate", "sweeper.max_retries",
+    "sweeper.storage", "sweeper.params", "sweeper.max_failure_rate", "sweeper.max_retries", "sweeper.job_output",
     "sweeper.max_initial_failures", "sweeper.enqueue", "sweeper.keep_checkpoints", "sweeper.keep_artifacts",
     "sweeper.enqueue_defaults", "sweeper.max_stagnation_trials", "sweeper.min_improvement", "sweeper.devices",
     "sweeper.report", "sweeper.confirm", "sweeper.on_mismatch", "sweeper.direction", "sweeper.metric", "launcher",

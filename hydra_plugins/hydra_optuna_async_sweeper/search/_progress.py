@@ -83,13 +83,22 @@ def progress_on(stream: TextIO) -> PlainProgress | TerminalProgress:
     return TerminalProgress(stream) if fits else PlainProgress(stream)
 
 
+def _own(stream: TextIO) -> TextIO:
+    """Return the stream under a descriptor of its own, which stays when the output of a job goes elsewhere."""
+    try:
+        return os.fdopen(os.dup(stream.fileno()), "w", buffering=1)
+    except (OSError, ValueError):  # it is no file's
+        return stream
+
+
 class Progress:
     """Shows how far the search is, on standard error, which no job's result is read from."""
 
     def __init__(self, search: "Search", over_before: int) -> None:
         self._search = search
         self._over_before = over_before
-        self._display = progress_on(sys.stderr)
+        self._stream = _own(sys.stderr)
+        self._display = progress_on(self._stream)
         self._started = time.monotonic()
         self._ended = Ended()
         self._best: list[FrozenTrial] = []  # one, or none, of those that have ended
@@ -107,6 +116,8 @@ class Progress:
     def close(self) -> None:
         """Give the terminal's last line back."""
         self._display.close()
+        if self._stream is not sys.stderr:
+            self._stream.close()
 
 
 def progress_line(tally: "Tally", best: "FrozenTrial | None", seconds: float, over_before: int) -> str:

@@ -25,13 +25,15 @@ from hydra_plugins.hydra_search.settings import (
     read_params,
 )
 
+from .._targets import load_custom_space
 from ..space._overrides import with_overrides, without_constants
 from ..space._tree import Space, parse_space
 from ..storage._resolve import resolve_storage
 from ..storage._storage import StudyStorage
 from ..worker._gpu import devices_of
 from ..worker._job_config import Composer
-from ..worker._sampler import Plain, load_custom_space
+from ..worker._output import AUTO, JOB_OUTPUT
+from ..worker._sampler import Plain
 from ._confirm import Confirmation, read_confirmation
 from ._constraints import Constraint, read_constraints
 from ._directories import check_pattern, refuse_leftovers
@@ -86,6 +88,7 @@ class Search:
     duplicates: str = RESAMPLE
     keep_checkpoints: int | None = None  # of so many of the best trials; None for all, as keep_artifacts
     keep_artifacts: int | None = None
+    job_output: str = AUTO
     shares: bool = True  # goes on with a study of this name, and works beside others: its name was chosen
     fingerprint: Fingerprint = field(default_factory=Fingerprint)
     sweeper: Owner = field(default_factory=Owner.me)  # the process that started the workers: they leave when it is gone
@@ -106,7 +109,6 @@ def prepare_search(
         raise nothing_to_vary(params)
     sampler, pruner = makers_of(settings, config, space, directions)
     load_custom_space(settings.custom_search_space)
-    deadline, trial_timeout = deadline_of(settings.timeout, config), trial_timeout_of(settings.trial_timeout)
     composer = Composer(loader, config)
     jobs = _check_branches(config, loader, space, fixed, check, composer)
     if not settings.custom_search_space:  # which may name parameters that are not known before a trial
@@ -131,8 +133,8 @@ def prepare_search(
         max_failure_rate=settings.max_failure_rate,
         max_retries=settings.max_retries,
         max_initial_failures=settings.max_initial_failures,
-        deadline=deadline,
-        trial_timeout=trial_timeout,
+        deadline=deadline_of(settings.timeout, config),
+        trial_timeout=trial_timeout_of(settings.trial_timeout),
         target=target_of(settings.target, directions),
         max_stagnation_trials=stagnation_of(settings, directions),
         min_improvement=settings.min_improvement,
@@ -144,6 +146,7 @@ def prepare_search(
         duplicates=_checked("duplicates", settings.duplicates, DUPLICATES),
         keep_checkpoints=n_checkpoints_of(settings.keep_checkpoints),
         keep_artifacts=n_kept(settings.keep_artifacts, KEEP_ARTIFACTS),
+        job_output=_checked("job_output", settings.job_output, JOB_OUTPUT),
         shares=not is_timed(config),
         fingerprint=fingerprint_of(config, space, jobs, metrics),
     )

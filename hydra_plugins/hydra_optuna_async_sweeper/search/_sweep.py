@@ -78,8 +78,7 @@ class Sweep:
         secrets = secrets_of(config)
         if not (sweep_dir / MULTIRUN).exists():
             write_aside(sweep_dir / MULTIRUN, recorded_yaml(config, secrets))
-        with said_if_slow(f"Opening the study at {search.storage.shown}"):
-            storage = search.storage.open()
+        with said_if_slow(f"Opening the study at {search.storage.shown}"), search.storage.opened_to_stay() as storage:
             optuna.logging.disable_default_handler()
             name, place = search.study_name, search.sweep_dir
             refuse_leftovers(place, name, search.storage, lambda: name in optuna.get_all_study_names(storage))

@@ -59,6 +59,16 @@ class StudyStorage(ABC):
             self.close(storage)
 
     @contextmanager
+    def opened_to_stay(self) -> Iterator[BaseStorage]:
+        """Open it, and close its connections if the block ends by an exception."""
+        storage = self.open()
+        try:
+            yield storage
+        except BaseException:
+            self.close(storage)
+            raise
+
+    @contextmanager
     def look(self) -> Iterator[BaseStorage | None]:
         """Open it for reading; None if it is not there. Nothing is made, and no connection is kept."""
         if self.is_there():

@@ -1,4 +1,4 @@
-"""What suggests and prunes: one sampler per trial, the pruner of a study, the user's own search space.
+"""What suggests and prunes: one sampler per trial, the pruner of a study.
 
 With a sampler for each trial, a trial draws the same parameters whichever worker runs it.
 """
@@ -14,17 +14,15 @@ from zlib import crc32
 
 import numpy as np
 import optuna
-from hydra.errors import HydraException
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, MedianPruner, NopPruner
-from optuna.samplers import BaseSampler, QMCSampler, RandomSampler
-from optuna.samplers.nsgaii import BaseCrossover
+from optuna.samplers import BaseSampler, QMCSampler, RandomSampler, nsgaii
 from optuna.storages import InMemoryStorage
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
-from hydra_plugins.hydra_search.errors import bad_input, one_line
+from hydra_plugins.hydra_search.errors import bad_input
 from hydra_plugins.hydra_search.hydra_line import instantiate
 from hydra_plugins.hydra_search.trials import FIXED, RETRY_OF
 
@@ -33,21 +31,21 @@ from .._upstream import carry_search_space, inner_samplers, separate_generators,
 from ..pruner_config import AUTO
 
 if TYPE_CHECKING:
-    from omegaconf import DictConfig
     from optuna.search_space import IntersectionSearchSpace
-    from optuna.trial import Trial
 
     from ..space._tree import Space
 
 Plain = Mapping[str, object]
-CustomSpace = Callable[["DictConfig", "Trial"], None]
 
 SAMPLERS = (
     "optuna.samplers.*",
     "hydra_plugins.hydra_optuna_sweeper._impl.create_nsgaii_sampler",
     "hydra_plugins.hydra_optuna_sweeper._impl.create_nsgaiii_sampler",
 )
-SAMPLER_KINDS = (BaseSampler, BaseCrossover)
+ARRAYS = ("reference_points",)  # of NSGA-III, which YAML has as a list
+SINCE_OPTUNA_5 = ("mutation",)
+# Mutations are classes from Optuna 5 on.
+SAMPLER_KINDS = (BaseSampler, nsgaii.BaseCrossover, getattr(nsgaii, "BaseMutation", nsgaii.BaseCrossover))
 PRUNERS = ("optuna.pruners.*",)
 # What Optuna imports only when such a sampler draws, for some after the first ten trials.
 PACKAGES = {"CmaEsSampler": "cmaes", "GPSampler": "torch"}
@@ -120,13 +118,16 @@ class Maker:
 
     maker: Callable[..., BaseSampler]
     inner: Mapping[str, "Maker"]
+    arrays: Mapping[str, "np.ndarray[Any, np.dtype[np.float64]]"]
 
     @classmethod
     def of(cls, spec: Plain) -> "Maker":
         """Find the class, the only thing that is called. Raises what `check_targets` does."""
         inner = {key: cls.of(value) for key, value in spec.items() if isinstance(value, Mapping) and _is_sampler(value)}
-        left = {key: value for key, value in spec.items() if key not in inner and key != "seed"}
-        return cls(_class_of(left), inner)
+        arrays = {key: np.asarray(spec[key], float) for key in ARRAYS if spec.get(key) is not None}
+        absent = [key for key in (*ARRAYS, *SINCE_OPTUNA_5) if spec.get(key) is None]
+        left = {key: value for key, value in spec.items() if key not in {*inner, *arrays, *absent, "seed"}}
+        return cls(_class_of(left), inner, arrays)
 
     @property
     def is_optunas(self) -> bool:
@@ -144,7 +145,8 @@ class Maker:
         """
         inner = {key: maker.make(_seed_of(seed, place), sequence) for place, (key, maker) in enumerate(self._places, 1)}
         own = sequence if self._callable is QMCSampler else seed
-        sampler = self.maker(**inner, seed=own) if self._takes_seed else self.maker(**inner)
+        seeds = {"seed": own} if self._takes_seed else {}
+        sampler = self.maker(**inner, **self.arrays, **seeds)
         if seed is not None:
             separate_generators(sampler, cast("int", _seed_of(seed, 0)))
         return sampler
@@ -175,6 +177,12 @@ def _class_of(spec: Plain) -> Callable[..., BaseSampler]:
     return cast("Callable[..., BaseSampler]", maker)
 
 
+def _seed_of(seed: object, *numbers: int) -> int | None:
+    if not isinstance(seed, int):
+        return None
+    return int(np.random.SeedSequence([seed, *numbers]).generate_state(1)[0])
+
+
 def sample_number(trials: Sequence[FrozenTrial], number: int) -> int | None:
     """Return the place of trial `number` in a quasi-random sequence: its rank among the trials that are drawn.
 
@@ -191,12 +199,6 @@ def sample_number(trials: Sequence[FrozenTrial], number: int) -> int | None:
 
 def no_number(trials: Sequence[FrozenTrial], number: int) -> None:
     """Give out no place of a sequence: the one of trial `number` is known, and draws nothing new."""
-
-
-def _seed_of(seed: object, *numbers: int) -> int | None:
-    if not isinstance(seed, int):
-        return None
-    return int(np.random.SeedSequence([seed, *numbers]).generate_state(1)[0])
 
 
 def try_sampler(spec: Plain, space: "Space", directions: Sequence[str], pruner: BasePruner) -> None:
@@ -229,21 +231,3 @@ def make_pruner(spec: Plain | None) -> BasePruner:
     if not spec or is_auto(spec):
         return MedianPruner() if spec else NopPruner()
     return cast("BasePruner", make(spec, (BasePruner,), PRUNERS))
-
-
-def load_custom_space(path: str | None) -> CustomSpace | None:
-    """Return upstream's `custom_search_space`, a function that suggests more parameters; None if there is none.
-
-    Raises:
-        BadInput: it can't be imported, or is not in the execution whitelist.
-    """
-    if not path:
-        return None
-    try:
-        function: Any = instantiate({"_target_": path, "_partial_": True})  # Any: whatever the user's function is
-    except HydraException as error:
-        rule = f"can't be used ({one_line(error.__cause__ or error).rstrip('.')})"
-        remedy = f"Name a function(config, trial) of an importable module, and write {path!r} into the whitelist: "
-        remedy += "@hydra.main(execution_whitelist=[...])."
-        raise bad_input("hydra.sweeper.custom_search_space", path, rule, remedy) from error
-    return cast("CustomSpace", function)

@@ -196,21 +196,22 @@ class StudyOfTrial(Study):
             self.storage.set_trial_intermediate_value(self.trial_id, step, reported)
         return self.close(known.state, known.values)
 
-    def fail(self, reason: str, *, undefined: bool = False) -> None:
+    def fail(self, reason: str, log_file: Path | None = None, *, undefined: bool = False) -> None:
         """Close the trial as failed, with its reason. Raises UpdateFinishedTrialError, as `close` does.
 
         Args:
             reason: in a line.
+            log_file: with all that its job has printed, where the console does not show that.
             undefined: its result is nan or infinite, which is no fault of the code.
         """
         if undefined:
             self.storage.set_trial_user_attr(self.trial_id, UNDEFINED, True)
-        self._note(reason)
+        self._note(reason, log_file)
         self.close(TrialState.FAIL)
 
-    def _note(self, reason: str) -> None:
+    def _note(self, reason: str, log_file: Path | None = None) -> None:
         reason = self._secrets.text(reason)
-        log.error(f"Trial {self.number} failed: {reason}")
+        log.error(f"Trial {self.number} failed: {f'{one_line(reason)} (its log: {log_file})' if log_file else reason}")
         self.storage.set_trial_user_attr(self.trial_id, ERROR, reason[:LONGEST_ERROR])
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from hydra_plugins.hydra_search.trials import CHECKPOINTS, CONFIRMS, RESERVED, r
 from .._upstream import trial_id
 from ..search._constraints import Constraint
 from ..search._directories import checkpoints_of, take_checkpoints
+from ._output import output_in
 from ._study import StudyOfTrial
 from ._timeout import STATUS, JobTimedOut, time_limit
 
@@ -48,6 +49,8 @@ class Task:
     constraints: tuple[Constraint, ...] = ()
     timeout: float | None = None  # seconds
     may_end: bool = False  # the process, which is nothing but a worker
+    keeps_output: bool = False  # in the trial's log, instead of the console
+    log_file: Path | None = None  # where it is kept
     values: tuple[float, ...] = ()
 
     def __call__(self, config: "DictConfig") -> object:
@@ -77,7 +80,8 @@ class Task:
 
     def _call(self, config: "DictConfig") -> object:
         try:
-            with time_limit(self.timeout, self._end_process):
+            kept = output_in(output_dir() / f"{job_name()}.log") if self.keeps_output else nullcontext()
+            with kept as self.log_file, time_limit(self.timeout, self._end_process):
                 return self.function(config)
         except (Exception, KeyboardInterrupt, Terminated):
             raise
@@ -92,7 +96,7 @@ class Task:
             return
         try:
             mark_lost(directory, reason, Attempt(Owner.me(), number), failed=True)
-            self.study.fail(reason)
+            self.study.fail(reason, self.log_file)
         finally:
             os._exit(STATUS)
 
@@ -120,6 +124,11 @@ class Task:
 def output_dir() -> Path:
     """Return the directory of the job that runs."""
     return Path(HydraConfig.get().runtime.output_dir)
+
+
+def job_name() -> str:
+    """Return the name by which Hydra knows the jobs of the application."""
+    return str(HydraConfig.get().job.name)
 
 
 class JobTrial:

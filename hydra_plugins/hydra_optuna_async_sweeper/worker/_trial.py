@@ -33,6 +33,7 @@ from hydra_plugins.hydra_search.trials import (
     violation_of,
 )
 
+from .._targets import load_custom_space
 from .._upstream import returned, trial_id
 from ..search._confirm import with_override
 from ..search._directories import take_directory
@@ -40,8 +41,9 @@ from ..search._progress import brief, values_text
 from ._draw import Drawn, Points, draw, wait_for
 from ._job import run_job
 from ._job_config import Composer
+from ._output import is_kept
 from ._reporter import Reporter
-from ._sampler import Samplers, everywhere, load_custom_space, make_pruner
+from ._sampler import Samplers, everywhere, make_pruner
 from ._study import Searched, StudyOfTrial
 from ._task import JobLeft, JobTrial, Task
 from ._timeout import JobTimedOut
@@ -104,7 +106,8 @@ class TrialRunner:
             self.search, self.queue.storage, RandomSampler(), pruner, claimed, self.secrets, self.searched
         )
         limit, apart = self.search.trial_timeout, is_apart(self.search)
-        task = Task(self.task_function, study, self.search.constraints, limit, apart)
+        kept = is_kept(self.search.job_output, self.search.n_jobs, apart)
+        task = Task(self.task_function, study, self.search.constraints, limit, apart, kept)
         try:
             drawn = self._draw(study, claimed)
             known = wait_for(study, drawn, self.points)
@@ -129,7 +132,7 @@ class TrialRunner:
         if isinstance(result, (TrialPruned, hydra_trial.TrialPruned)):
             return "was pruned" if study.close(TrialState.PRUNED) is TrialState.PRUNED else ""
         named = "" if isinstance(result, (InvalidObjective, JobLeft, JobTimedOut)) else f"{type(result).__name__}: "
-        study.fail(f"{named}{result}", undefined=isinstance(result, NotFinite))
+        study.fail(f"{named}{result}", task.log_file, undefined=isinstance(result, NotFinite))
         return ""
 
     def _note_violation(self, claimed: FrozenTrial) -> None:

@@ -66,6 +66,7 @@ def test_best_that_is_shown_is_that_of_all_trials_whatever_has_ended_between_two
                 progress.look(tally.look(list(known)))
                 best = best_trials(known, of.directions)[0]
                 assert f"best {best.values[0]:.4g}" in shown.getvalue().splitlines()[-1]
+        progress.close()
 
 
 def test_nothing_finished_yet_is_said_without_best_or_time() -> None:

@@ -5,11 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
+from omegaconf import OmegaConf
 from optuna.trial import TrialState
 
 from hydra_plugins.hydra_optuna_async_sweeper.search._sweep import Sweep
+from hydra_plugins.hydra_optuna_async_sweeper.storage._resolve import resolve_storage
+from hydra_plugins.hydra_search.errors import BadInput
 from hydra_plugins.hydra_search.owner import of_process
-from tests.sweeps import made_up_search, queue_of
+from tests.sweeps import close_queues, made_up_search, opened_below, queue_of
 
 
 def test_sweep_that_has_what_it_asked_for_does_not_wait_for_a_larger_one_on_the_study(tmp_path: Path) -> None:
@@ -22,3 +26,14 @@ def test_sweep_that_has_what_it_asked_for_does_not_wait_for_a_larger_one_on_the_
         other.storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, [0.5])
     assert other.claim(), "the larger one goes on"
     assert sweep._wait_for_work() == 0
+
+
+def test_sweep_that_is_refused_by_its_study_keeps_no_connection_to_it(tmp_path: Path) -> None:
+    storage = resolve_storage(f"sqlite:///{tmp_path}/study.db", tmp_path, tmp_path)
+    search = made_up_search(tmp_path, storage=storage, shares=False)
+    queue_of(search)
+    close_queues()
+    config = OmegaConf.create({"hydra": {"overrides": {"task": [], "hydra": []}}})
+    with pytest.raises(BadInput, match="another command began in the same second"):
+        Sweep.open(search, config, cast("Any", None), cast("Any", None))
+    assert not [path for path in opened_below(tmp_path) if "study.db" in path]
