@@ -42,10 +42,9 @@ from ._draw import Drawn, Points, draw, wait_for
 from ._job import run_job
 from ._job_config import Composer
 from ._output import is_kept
-from ._reporter import Reporter
 from ._sampler import Samplers, everywhere, make_pruner
 from ._study import Searched, StudyOfTrial
-from ._task import JobLeft, JobTrial, Task
+from ._task import JobLeft, JobTrial, Reporter, Task
 from ._timeout import JobTimedOut
 
 if TYPE_CHECKING:
