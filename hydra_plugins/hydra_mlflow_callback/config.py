@@ -8,6 +8,7 @@ from typing import Any
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from hydra_plugins.hydra_search.claims import name_of_search
 from hydra_plugins.hydra_search.errors import BadInput, bad_input, shown
 from hydra_plugins.hydra_search.files import KEEP_ARTIFACTS, n_kept
 from hydra_plugins.hydra_search.hydra_line import register_resolver, store
@@ -15,12 +16,6 @@ from hydra_plugins.hydra_search.settings import check_direction, plain, read_set
 from hydra_plugins.hydra_search.urls import by_variable, from_variables
 
 NODE = "hydra.callbacks.mlflow"
-
-
-def name_of_search(otherwise: str, *, _root_: DictConfig) -> str:
-    """Return the sweeper's `study_name`, where it has one."""
-    name = OmegaConf.select(_root_, "hydra.sweeper.study_name")
-    return otherwise if name is None else str(name)
 
 
 register_resolver("name_of_search", name_of_search)

@@ -63,6 +63,12 @@ def study_name_of(config: DictConfig) -> str:
     return name
 
 
+def name_of_search(otherwise: str, *, _root_: DictConfig) -> str:
+    """Return the sweeper's study_name, where it has one: for `${name_of_search:...}`."""
+    name = OmegaConf.select(_root_, STUDY_NAME)
+    return otherwise if name is None else str(name)
+
+
 def is_timed(config: DictConfig) -> bool:
     """Tell whether the name of the search, and its directory, are made of the time of its start: nobody has chosen it.
 
