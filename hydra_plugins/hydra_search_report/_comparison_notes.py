@@ -32,7 +32,7 @@ def notes(courses: Sequence[Course], groups: Sequence[Sequence[Course]]) -> list
     found += [note for group in groups if (note := _ranking(group))]
     without = [course for course in courses if not course.ranked]
     if without:
-        found.append(f"{_listed(without)} has no finished trial.")
+        found.append(f"{_listed(without)} {'have' if len(without) > 1 else 'has'} no finished trial.")
     running = [course for course in courses if course.counts.get(Outcome.RUNNING)]
     if running:
         moment = f"{datetime.now():%Y-%m-%d %H:%M:%S}"
