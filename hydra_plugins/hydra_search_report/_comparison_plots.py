@@ -16,7 +16,8 @@ from ._course import Course
 from ._plots import Json, Nothing, Plot, plot, thinned
 from ._trials import by_key, finite, space_rows, value_text
 
-COLOURS, DASHES = 3, ("solid", "dash", "dot", "dashdot")
+COLOURS = ("series0", "series1", "series2", "lost", "failed", "running")  # of the style sheet, for searches in turn
+DASHES = ("solid", "dash", "dot", "dashdot")
 MOST_POINTS, MOST_PARAMETERS = 400, 16
 ROOM = 0.06
 POINTS = "Each point is a finished trial, the diamond is the best one; the axes are the same for each search."
@@ -68,7 +69,7 @@ def _along(point: Point, over: str) -> float:
 
 def colour_of(comparison: Comparison, course: Course) -> str:
     """Return the name of a search's colour in the style sheet."""
-    return f"series{comparison.names.index(course.search.name) % COLOURS}"
+    return COLOURS[comparison.names.index(course.search.name) % len(COLOURS)]
 
 
 def _line(comparison: Comparison, course: Course) -> dict[str, object]:

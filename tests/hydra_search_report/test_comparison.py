@@ -252,3 +252,11 @@ def test_same_parameters_stand_side_by_side_on_the_same_axes() -> None:
     left, right = figures(page)[-2:]
     assert (left["layout"], left["data"][0]["x"], right["data"][0]["x"]) == (right["layout"], [0, 0.1, 0.2], [0, 0.1])
     assert left["data"][1]["customdata"] == [1] and left["data"][1]["marker"]["color"] == "@best"
+
+
+def test_five_searches_have_a_look_each_and_the_same_in_table_and_plots() -> None:
+    page = SideBySide([search(name, [0.5]) for name in "abcde"]).page()
+    lines = [trace["line"] for trace in figures(page)[0]["data"]]
+    colours = [line["color"].removeprefix("@") for line in lines]
+    assert len(set(colours)) == 5 and all(page.count(f"--{colour}: #") == 2 for colour in colours), "dark and light"
+    assert re.findall(r'class="dot" style="background: var\(--(\w+)\)"', page)[:5] == colours
