@@ -16,7 +16,7 @@ from ._course import Course
 from ._plots import Json, Nothing, Plot, plot, thinned
 from ._trials import by_key, finite, space_rows, value_text
 
-COLOURS = ("series0", "series1", "series2", "lost", "failed", "running")  # of the style sheet, for searches in turn
+COLOURS = ("series0", "series1", "series2", "failed", "running", "waiting")  # of the style sheet, for searches in turn
 DASHES = ("solid", "dash", "dot", "dashdot")
 MOST_POINTS, MOST_PARAMETERS = 400, 16
 ROOM = 0.06
