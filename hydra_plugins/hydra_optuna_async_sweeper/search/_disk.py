@@ -6,6 +6,7 @@ of thousands, and once more at its end. Whoever is killed on the way, or does it
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
@@ -15,8 +16,17 @@ from typing import TYPE_CHECKING
 from hydra_plugins.hydra_search.errors import one_line
 from hydra_plugins.hydra_search.files import CHECKPOINTS_FOLDER, DATASET, METRICS, OF_JOB, RESULT
 from hydra_plugins.hydra_search.owner import owner_of
-from hydra_plugins.hydra_search.results import Attempt, load_result
-from hydra_plugins.hydra_search.trials import REPEATS, Outcome, best_of_search, best_trials, directory_of, outcome_of
+from hydra_plugins.hydra_search.results import load_result
+from hydra_plugins.hydra_search.trials import (
+    CHECKPOINTS,
+    JOB_DIR,
+    REPEATS,
+    Outcome,
+    best_of_search,
+    best_trials,
+    directory_of,
+    outcome_of,
+)
 from hydra_plugins.hydra_search.waiting import say_once
 
 from ._confirming import candidates
@@ -29,6 +39,8 @@ if TYPE_CHECKING:
     from ._spec import Search
     from ._tally import Tally
 
+# To find out what is not to be kept, of thousands of trials, may take this share of the time.
+SHARE = 0.05
 GOES_ON = (Outcome.LOST, Outcome.RUNNING, Outcome.WAITING)
 
 
@@ -38,12 +50,13 @@ class Disk:
     def __init__(self, search: "Search") -> None:
         self._search = search
         self._seen = (0, 0)
-        self._cleared: set[Path] = set()
+        self._not_before = 0.0
+        self._cleared: set[tuple[str, int]] = set()  # of which trials what was removed
 
     def look(self, tally: "Tally") -> None:
         """Remove what can't be among the best any more, if a trial has ended since the last look."""
         now = (len(tally.ended), tally.confirmed)
-        if now != self._seen:
+        if now != self._seen and time.monotonic() > self._not_before:
             self._seen = now
             self._clear(tally.trials, is_over=False)
 
@@ -52,23 +65,30 @@ class Disk:
         self._clear(trials, is_over=True)
 
     def _clear(self, trials: "Sequence[FrozenTrial]", *, is_over: bool) -> None:
-        search = self._search
+        search, start = self._search, time.monotonic()
+        checkpoints: list[FrozenTrial] = []
+        jobs: list[FrozenTrial] = []
         if search.keep_checkpoints is not None:
             kept = numbers_kept(trials, search, search.keep_checkpoints, is_over=is_over)
-            for path in checkpoints_left(trials, search, kept):
-                self._once(path, remove)
+            checkpoints = self._new(CHECKPOINTS, checkpoints_left(trials, search.max_retries, kept))
         if search.keep_artifacts is not None:
             kept = numbers_kept(trials, search, search.keep_artifacts, is_over=is_over)
-            occupied = occupied_by(trials, search.sweep_dir)
-            for path, attempt in jobs_left(trials, search, kept):
-                self._once(path, partial(remove_artifacts, Path(search.sweep_dir), attempt, occupied))
+            jobs = self._new(JOB_DIR, jobs_left(trials, kept))
+        self._not_before = time.monotonic() + (time.monotonic() - start) / SHARE
+        for trial in checkpoints:
+            if path := checkpoints_of(trial, search.sweep_dir):
+                self._remove(CHECKPOINTS, trial, partial(remove, path))
+        occupied = occupied_by(trials, search.sweep_dir) if jobs else ()
+        for trial in jobs:
+            self._remove(JOB_DIR, trial, partial(remove_artifacts, trial, search.sweep_dir, occupied))
 
-    def _once(self, path: Path, removal: Callable[[Path], None]) -> None:
-        if path in self._cleared:
-            return
+    def _new(self, what: str, trials: "Iterator[FrozenTrial]") -> "list[FrozenTrial]":
+        return [trial for trial in trials if (what, trial.number) not in self._cleared]
+
+    def _remove(self, what: str, trial: "FrozenTrial", removal: Callable[[], None]) -> None:
         try:
-            removal(path)
-            self._cleared.add(path)
+            removal()
+            self._cleared.add((what, trial.number))
         except OSError as error:  # no permission, a disk that is away: the search goes on
             say_once(f"What is not to be kept can't be removed: {one_line(error)}")
 
@@ -91,22 +111,22 @@ def numbers_kept(trials: "Sequence[FrozenTrial]", search: "Search", number: int,
     return {trial.number for trial in best}
 
 
-def checkpoints_left(trials: "Sequence[FrozenTrial]", search: "Search", kept: Collection[int]) -> Iterator[Path]:
-    """Yield the directories of checkpoints that nobody goes on from, nor keeps. Of who share one, the last counts."""
-    last = {path: trial for trial in trials if (path := checkpoints_of(trial, search.sweep_dir))}
-    for path, trial in last.items():
-        if trial.number not in kept and outcome_of(trial, search.max_retries) not in GOES_ON:
-            yield path
+def checkpoints_left(
+    trials: "Sequence[FrozenTrial]", max_retries: int, kept: Collection[int]
+) -> "Iterator[FrozenTrial]":
+    """Yield trials with checkpoints that nobody goes on from, nor keeps. Of those who share them, the last counts."""
+    last = {str(trial.user_attrs[CHECKPOINTS]): trial for trial in trials if CHECKPOINTS in trial.user_attrs}
+    for trial in last.values():
+        if trial.number not in kept and outcome_of(trial, max_retries) not in GOES_ON:
+            yield trial
 
 
-def jobs_left(
-    trials: "Sequence[FrozenTrial]", search: "Search", kept: Collection[int]
-) -> Iterator[tuple[Path, Attempt]]:
-    """Yield where jobs that are not kept have ended, the lost ones too, and whose that is."""
+def jobs_left(trials: "Sequence[FrozenTrial]", kept: Collection[int]) -> "Iterator[FrozenTrial]":
+    """Yield the trials whose jobs have ended, the lost ones too, and are not among the kept."""
     for trial in trials:
         has_run = trial.state.is_finished() and REPEATS not in trial.user_attrs
-        if has_run and trial.number not in kept and (attempt := attempt_of(trial)):
-            yield directory_of(trial, search.sweep_dir), attempt
+        if has_run and trial.number not in kept and owner_of(trial):
+            yield trial
 
 
 def is_below(path: Path, sweep_dir: Path) -> bool:
@@ -122,20 +142,20 @@ def occupied_by(trials: "Sequence[FrozenTrial]", sweep_dir: str) -> set[Path]:
     return {path for directory in own for path in (directory, *directory.parents)}
 
 
-def remove_artifacts(sweep_dir: Path, attempt: Attempt, occupied: Collection[Path], directory: Path) -> None:
+def remove_artifacts(trial: "FrozenTrial", sweep_dir: str, occupied: Collection[Path]) -> None:
     """Remove from a job's directory what is no record: records are its configuration, metrics, logs, and our own files.
 
     Args:
-        sweep_dir: in which it must lie.
-        attempt: whose directory it must be.
+        trial: the job's.
+        sweep_dir: in which the directory must lie.
         occupied: what is left, as it holds the directories of other jobs.
-        directory: the job's.
 
     Raises:
         OSError: something can't be removed.
     """
-    is_foreign = (directory / RESULT).exists() and load_result(directory, attempt) is None
-    if is_foreign or not is_below(directory, sweep_dir):
+    directory, attempt = directory_of(trial, sweep_dir), attempt_of(trial)
+    is_foreign = attempt is None or ((directory / RESULT).exists() and load_result(directory, attempt) is None)
+    if is_foreign or not is_below(directory, Path(sweep_dir)):
         return
     for path in directory.iterdir():
         is_record = path.name.startswith(OF_JOB) or path.name in (METRICS, DATASET) or path.suffix == ".log"
