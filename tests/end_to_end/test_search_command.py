@@ -129,3 +129,20 @@ def test_refusal_is_one_line_and_status_2_of_the_command_itself(here: Path, run_
     )  # fmt: skip
     assert done.returncode == 2 and done.stderr.startswith("hydra-search status: there is no search 'absent'")
     assert done.stderr.count("\n") == 1 and not done.stdout and not list(here.iterdir())
+
+
+def test_state_follows_what_people_ask_for(here: Path, start_app: StartApp, capsys: pytest.CaptureFixture[str]) -> None:
+    search = start_app("tracked.py", *SEARCH, NO_MLFLOW, n_trials(8), "wait_for=gate", *joblib(2))
+    wait_for_jobs(SWEEP, 2)
+    main(["pause", "search"])
+    assert status(capsys)["state"] == "paused"
+    main(["resume", "search"])
+    assert status(capsys)["state"] == "running"
+    main(["set", "search", "n_trials=5"])
+    wait_for(lambda: status(capsys)["n_trials"] == 5, 60, "the sweep to hear of it")
+    main(["stop", "search"])
+    Path("gate").touch()
+    assert search.wait() == 0
+    found = status(capsys)
+    assert found["state"] == "stopped" and found["reason"].startswith("stop asked for by ")
+    assert {wish["wish"] for wish in found["wishes"]} == {"stop", "n_trials=5"} and found["n_over"] == 2

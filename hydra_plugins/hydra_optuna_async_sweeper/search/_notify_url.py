@@ -43,8 +43,10 @@ def forget_notify_url(job: DictConfig) -> None:
 
     Not where that only says where the address is, as `${oc.env:HOOK}`.
     """
-    hydra = job.hydra
-    if OmegaConf.is_interpolation(hydra.sweeper, "notify_url") or OmegaConf.select(job, KEY) is None:
+    hydra, name = job.hydra, "notify_url"
+    if name not in hydra.sweeper.keys() or OmegaConf.is_interpolation(hydra.sweeper, name):  # noqa: SIM118  # no value
+        return
+    if hydra.sweeper[name] is None:
         return
     with read_write(hydra), open_dict(hydra):
         hydra.sweeper.notify_url = None
