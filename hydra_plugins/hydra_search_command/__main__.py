@@ -4,6 +4,7 @@ A SEARCH is a sweep directory, or a study's name (with --storage URL, or below m
 
 hydra-search status train-1       state, counts, best, workers, time left, last error
 hydra-search list                 the searches below multirun/
+hydra-search compare one two      side by side: Markdown, and comparison.html
 hydra-search stop train-1         and cancel, pause, resume, set n_trials=200
 hydra-search enqueue train-1 'model.C=1.0'
 hydra-search report train-1       and deliver: what a killed search has left undone
