@@ -2,11 +2,13 @@
 
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import RunApp, StartApp
+from tests.conftest import RunApp, StartApp, environment
 from tests.studies import trials_of
 from tests.tracked import PLAIN, SEARCH, joblib, n_trials, wait_for_jobs
 from tests.webhook import PATH, webhook
@@ -71,6 +73,23 @@ def test_interrupted_search_is_told_too(
         assert search.wait(60) == status
     (word,) = hook.words
     assert word["status"] == "interrupted" and word["best"] is None and word["study_name"] == "search"
+
+
+@pytest.mark.parametrize(("verb", "status"), [("stop", "stopped"), ("cancel", "cancelled")])
+def test_search_that_somebody_ends_is_told_too(
+    start_app: StartApp, sweep: Path, tmp_path: Path, verb: str, status: str
+) -> None:
+    gate = tmp_path / "gate"
+    with webhook() as hook:
+        search = start_app("tracked.py", *PLAIN, f"{KEY}={hook.url}", f"wait_for={gate}")
+        wait_for_jobs(sweep, 1)
+        asked = [sys.executable, "-m", "hydra_plugins.hydra_search_command", verb, str(sweep)]
+        subprocess.run(asked, cwd=tmp_path, env=environment(), check=True)
+        if verb == "stop":
+            gate.touch()
+        search.wait(120)
+    (word,) = hook.words
+    assert (word["status"], word["reason"]) == (status, verb)
 
 
 @pytest.mark.parametrize(
