@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 PREFIX = "wish:"  # of the study's user attributes
-STATE, N_TRIALS, TIMEOUT = CONCERNS = ("state", "n_trials", "timeout")
+STATE, N_TRIALS, TIMEOUT, ENQUEUE = CONCERNS = ("state", "n_trials", "timeout", "enqueue")
 RESUME, PAUSE, STOP, CANCEL = STATES = ("resume", "pause", "stop", "cancel")  # the values of `state`
 
 
@@ -31,16 +31,20 @@ class Wish:
     """What somebody wants."""
 
     concern: str  # one of CONCERNS
-    value: object  # JSON: of `state` one of the four; of the others as hydra.sweeper's setting of that name
+    # JSON: of `state` one of the four; of `enqueue` the last point, to be shown, as it waits in the queue already; of the
+    # others as hydra.sweeper's setting of that name
+    value: object
     by: str  # user@host
     at: float  # seconds since the epoch, by the clock of that machine: to be shown, never compared
     id: str  # of this wish alone
 
     @property
     def verb(self) -> str:
-        """As the command has it: `stop`, `n_trials=200`."""
+        """As the command has it: `stop`, `n_trials=200`, `enqueue model.C=1.0`."""
         value = "null" if self.value is None else str(self.value)
-        return value if self.concern == STATE else f"{self.concern}={value}"
+        if self.concern == STATE:
+            return value
+        return f"{self.concern}{' ' if self.concern == ENQUEUE else '='}{value}"
 
     @property
     def text(self) -> str:

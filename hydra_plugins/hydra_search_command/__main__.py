@@ -16,17 +16,26 @@ hydra-search schema > search.json a JSON Schema of them, for editors
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from hydra_plugins.hydra_search.errors import SearchError, one_line
 
 from ._output import describe
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser whose refusals are one line, as all of this command's are."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and exit with status 2."""
+        self.exit(2, f"{self.prog}: {one_line(message)}. See: {self.prog} --help\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Do what the command line asks for. A refusal is one line, and exit status 2."""
     from ._verbs import ADD
 
-    parser = argparse.ArgumentParser(prog="hydra-search")
+    parser = Parser(prog="hydra-search")
     describe(parser, __doc__)
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for add in ADD:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hydra_plugins.hydra_search.errors import NotFound, Undelivered
-from hydra_plugins.hydra_search.files import BEST, REPORT, SUMMARY, TABLE
+from hydra_plugins.hydra_search.files import BEST, REPORT, SEARCH_RECORD, SUMMARY, TABLE
 
 from ._found import Found, add_search, directory_of_search, found
 from ._output import add_json, say, say_json
@@ -67,7 +67,10 @@ def _deliver(options: argparse.Namespace) -> int:
 
     from hydra_plugins.hydra_mlflow_callback.afterwards import deliver
 
-    directory = directory_of_search(options.search) or Path(options.search)
+    known = directory_of_search(options.search)
+    if known and not (known / SEARCH_RECORD).is_file():
+        raise NotFound(f"{options.search!r} was not recorded in MLflow, so there is nothing to deliver")
+    directory = known or Path(options.search)
     stream = sys.stderr if options.json else sys.stdout
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=stream)
     try:

@@ -7,6 +7,8 @@ is_next, false where the search is over, and the trial waits until it goes on.
 import argparse
 from typing import TYPE_CHECKING
 
+from hydra_plugins.hydra_search.wishes import ENQUEUE, make_wish, write_wish
+
 from ._found import add_search, found
 from ._output import add_json, describe, overrides_text, say, say_json
 
@@ -33,8 +35,8 @@ def _enqueue(options: argparse.Namespace) -> None:
         number = enqueue(search.storage, search.study_id, options.overrides)
         state = State.of(search)
         trial = state.trials[number]
-        is_next = is_next_one(state)
-    shown = state.params(trial)
+        is_next, shown = is_next_one(state), state.params(trial)
+        write_wish(search.storage, search.study_id, make_wish(ENQUEUE, overrides_text(shown)))  # who wanted it
     if options.json:
         content = {"study_name": search.study_name, "trial": number, "params": shown, "is_next": is_next}
         say_json(content)

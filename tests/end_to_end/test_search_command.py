@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from hydra_plugins.hydra_search.wishes import heard_in
 from hydra_plugins.hydra_search_command.__main__ import main
-from tests.conftest import RunApp, StartApp, environment, wait_for
+from tests.conftest import StartApp, environment, wait_for
 from tests.recorded import Recorded
 from tests.studies import trials_of
 from tests.tracked import NO_MLFLOW, SEARCH, joblib, n_trials, wait_for_jobs
@@ -72,6 +73,7 @@ def test_search_is_watched_led_and_cleaned_on_every_storage(
     assert (found["state"], found["reason"], found["n_over"]) == ("complete", "n_trials", 4)
     assert found["workers"] == [] and found["best"][0]["values"] == [max(t.value or 0 for t in there(storage))]
     assert 0.125 in [trial.params.get("x") for trial in there(storage)]
+    assert [heard.verb for heard in heard_in(SWEEP)] == ["enqueue x=0.125"], "the log and MLflow say who asked for it"
     (row,) = asked(capsys, "list", *(password or []))
     assert (row["study_name"], row["state"], row["n_over"]) == ("search", "complete", 4)
     assert asked(capsys, "report", "search", *password)["report"] == str(SWEEP / "report.html")
@@ -122,12 +124,21 @@ def test_two_sweeps_of_one_search_are_both_told(
     assert status(capsys)["state"] == "complete"
 
 
-def test_refusal_is_one_line_and_status_2_of_the_command_itself(here: Path, run_app: RunApp) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["status", "absent"], "hydra-search status: there is no search 'absent'"),
+        (["status"], "hydra-search status: the following arguments are required: SEARCH. See: "),
+        (["abolish"], "hydra-search: argument VERB: invalid choice: 'abolish'"),
+        (["set", "absent", "--jsn", "n_trials=3"], "hydra-search: unrecognized arguments: --jsn"),
+    ],
+)
+def test_refusal_is_one_line_and_status_2_of_the_command_itself(here: Path, arguments: list[str], message: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "hydra_plugins.hydra_search_command", "status", "absent"],
+        [sys.executable, "-m", "hydra_plugins.hydra_search_command", *arguments],
         cwd=here, env=environment(), text=True, capture_output=True, check=False,
     )  # fmt: skip
-    assert done.returncode == 2 and done.stderr.startswith("hydra-search status: there is no search 'absent'")
+    assert done.returncode == 2 and done.stderr.startswith(message)
     assert done.stderr.count("\n") == 1 and not done.stdout and not list(here.iterdir())
 
 

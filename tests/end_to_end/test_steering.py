@@ -99,7 +99,7 @@ def test_paused_search_waits_until_it_is_resumed_with_another_budget(
     assert n_finished(where) == 2
     main(["resume", *named])
     output = output_of(search)
-    assert "Pause asked for by" in output and "Resume asked for by" in output and "N_trials=5 asked for" in output
+    assert "Pause asked for by" in output and "Resume asked for by" in output and "n_trials=5 asked for" in output
     assert "Ended by: n_trials" in output and n_finished(where) == 5
 
 

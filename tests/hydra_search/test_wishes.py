@@ -7,6 +7,7 @@ from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection
 
 from hydra_plugins.hydra_search.wishes import (
+    ENQUEUE,
     N_TRIALS,
     PAUSE,
     STATE,
@@ -26,6 +27,7 @@ def test_last_wish_of_a_concern_wins_and_leaves_the_others() -> None:
     for wish in (pause, more, stop):
         write_wish(storage, study_id, wish)
     assert wishes_in(storage.get_study_user_attrs(study_id)) == {STATE: stop, N_TRIALS: more}
+    assert make_wish(ENQUEUE, "x=1").text.startswith("enqueue x=1 asked for by ")
     assert pause.id != stop.id and "@" in stop.by and stop.text == f"stop asked for by {stop.by}"
 
 

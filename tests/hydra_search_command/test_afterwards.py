@@ -36,7 +36,7 @@ def test_report_is_written_and_named(
         (["report", "bare"], "report: 'multirun/bare' holds no recorded search"),
         (["report", "absent"], "report: there is no search 'absent'"),
         (["deliver", "absent"], "deliver: 'absent' holds no recorded search"),
-        (["deliver", "bare"], "deliver: 'bare' holds no recorded search"),
+        (["deliver", "bare"], "deliver: 'bare' was not recorded in MLflow"),
     ],
 )
 def test_what_can_not_be_done_is_said_in_one_line_with_status_2(

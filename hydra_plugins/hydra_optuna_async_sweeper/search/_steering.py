@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from hydra_plugins.hydra_search.commands import as_typed
 from hydra_plugins.hydra_search.signals import terminate_here
 from hydra_plugins.hydra_search.sweeps import SweepRecord, write_sweep
-from hydra_plugins.hydra_search.wishes import CANCEL, N_TRIALS, PAUSE, RESUME, STOP, Wish, note_heard
+from hydra_plugins.hydra_search.wishes import CANCEL, N_TRIALS, PAUSE, RESUME, STATE, STOP, Wish, note_heard
 
 from ._stop import is_out_of_time
 
@@ -73,7 +73,8 @@ class Steering:
     def _hear(self, wish: Wish, search: "Search") -> None:
         self._heard.add(wish.id)
         note_heard(Path(search.sweep_dir), wish)
-        log.info(f"{wish.text[0].upper()}{wish.text[1:]}{_meaning(wish, search)}")
+        text = wish.text.capitalize() if wish.concern == STATE else wish.text
+        log.info(f"{text}{_meaning(wish, search)}")
         if wish.value not in (PAUSE, STOP, CANCEL):
             self._wake.set()
 
