@@ -31,8 +31,8 @@ class Wish:
     """What somebody wants."""
 
     concern: str  # one of CONCERNS
-    # JSON: of `state` one of the four; of `enqueue` the last point, to be shown, as it waits in the queue already; of the
-    # others as hydra.sweeper's setting of that name
+    # JSON: of `state` one of the four; of `enqueue` the last point, to be shown: it is queued already; of the others
+    # as hydra.sweeper's setting of that name
     value: object
     by: str  # user@host
     at: float  # seconds since the epoch, by the clock of that machine: to be shown, never compared

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Do what the command line asks for. A refusal is one line, and exit status 2."""
     from ._verbs import ADD
 
-    parser = Parser(prog="hydra-search")
+    parser: argparse.ArgumentParser = Parser(prog="hydra-search")
     describe(parser, __doc__)
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for add in ADD:
