@@ -118,8 +118,16 @@ class TrialQueue:
         reason = stop_reason(self._tally)
         if reason is not None:
             return list(filter(is_confirmation, waiting)) if may_confirm(reason, self.search) else []
-        room = self.search.n_trials - self._places(open_trials) + len(waiting := searched(waiting))
-        return sorted(waiting, key=is_blank)[: max(room, 0)]
+        return sorted(searched(waiting), key=is_blank)[: self._room(open_trials)]
+
+    def room(self) -> int:
+        """Return how many trials may still begin now, those that wait and those that are not made yet."""
+        tally = self._look(self.storage)
+        return self._room(tally.open) if stop_reason(tally) is None else 0
+
+    def _room(self, open_trials: Sequence[FrozenTrial]) -> int:
+        waiting = [trial for trial in searched(open_trials) if trial.state is TrialState.WAITING]
+        return max(0, self.search.n_trials - self._places(open_trials) + len(waiting))
 
     def _places(self, open_trials: Sequence[FrozenTrial]) -> int:
         """Return how many places of the budget are taken; what another program runs takes one when it has ended."""

@@ -59,13 +59,13 @@ class Workers:
             Cancelled: somebody has cancelled it.
         """
         fruitless, before = 0, (-1, self.search.wishes)
-        while waiting := self.wait_for_work():
+        while to_do := self.wait_for_work():
             now = sum(trial.state.is_finished() for trial in self.queue.trials()), self.search.wishes
             fruitless = fruitless + 1 if now == before else 0
             before = now
             # What keeps others from starting need not keep those from working that have.
             in_vain = fruitless >= FRUITLESS_LAUNCHES and self.processes.n_running()
-            error = self._launch(guard, 0 if in_vain else waiting)
+            error = self._launch(guard, 0 if in_vain else to_do)
             self.queue.requeue_stale()
             if error and fruitless >= FRUITLESS_LAUNCHES and not self.processes.n_running():
                 raise self._ended_at_start(error)
@@ -79,7 +79,7 @@ class Workers:
         """Fill the queue, while need be wait for other sweeps' workers, or for somebody to resume.
 
         Returns:
-            how many trials are waiting; none when the search is over.
+            how many trials there are for workers, also if few of them wait yet; none when the search is over.
 
         Raises:
             Cancelled: somebody has cancelled it.
@@ -92,15 +92,15 @@ class Workers:
             goes_on = stop_reason(Tally(self.search, self.queue.trials())) is None
             waiting = self.queue.fill()
             if waiting and search.state != PAUSE:
-                return waiting
+                return max(waiting, self.queue.room())
             # What was asked for is there: what other sweeps on the study still run is theirs.
             if waiting == 0 and (not running or (not goes_on and not Tally(self.search, running).last_of_workers())):
                 return 0
             self.queue.requeue_stale()
             time.sleep(SECONDS_BETWEEN_LOOKS)
 
-    def _launch(self, guard: LauncherGuard, waiting: int) -> Exception | None:
-        """Launch workers, on this machine no more than trials wait, and wait for them.
+    def _launch(self, guard: LauncherGuard, to_do: int) -> Exception | None:
+        """Launch workers, on this machine no more than there are trials, and wait for them.
 
         Returns:
             what the launcher raised, if it did; our own processes may go on beside one that died.
@@ -118,7 +118,7 @@ class Workers:
                 if settings is None:
                     returns = launcher.launch([[] for _ in range(missing)], initial_job_idx=0)
                 else:
-                    returns = self.processes.launch(waiting, settings)
+                    returns = self.processes.launch(to_do, settings)
         except Exception as error:  # each launcher has its own for a dead worker
             return error
         try:

@@ -29,6 +29,16 @@ def test_sweep_that_has_what_it_asked_for_does_not_wait_for_a_larger_one_on_the_
     assert workers.wait_for_work() == 0
 
 
+def test_few_trials_that_an_earlier_command_has_left_waiting_do_not_keep_workers_from_starting(tmp_path: Path) -> None:
+    earlier = queue_of(made_up_search(tmp_path, n_trials=8))
+    while trial := earlier.claim():
+        earlier.storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, [0.5])
+        if trial.number == 6:
+            break
+    workers = Workers(cast("Any", None), queue_of(made_up_search(tmp_path, n_trials=20, n_jobs=4)))
+    assert workers.wait_for_work() == 13, "one waits"
+
+
 def test_sweep_that_is_refused_by_its_study_keeps_no_connection_to_it(tmp_path: Path) -> None:
     storage = resolve_storage(f"sqlite:///{tmp_path}/study.db", tmp_path, tmp_path)
     search = made_up_search(tmp_path, storage=storage, shares=False)
