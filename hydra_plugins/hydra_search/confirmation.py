@@ -4,6 +4,7 @@ The best of many noisy values flatters its trial (the winner's curse). So the be
 seeds, or under other values of any key, and compared by those runs alone, pair by pair.
 """
 
+import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,11 @@ _Item = TypeVar("_Item")
 
 LEAST = 0.001  # that is shown
 LEVEL = 0.05  # the probability of chance below which a first place is clear
+
+
+def difference(one: float, other: float) -> float:
+    """Return by how much one is larger; 0 where only rounding, as in a mean over folds, tells them apart."""
+    return 0.0 if math.isclose(one, other) else one - other
 
 
 @dataclass(frozen=True)
@@ -28,8 +34,9 @@ class Confirmed:
 
     @property
     def std(self) -> float:
-        """Their standard deviation, of the sample: 0 for a single one."""
-        return statistics.stdev(self.values.values()) if len(self.values) > 1 else 0.0
+        """Their standard deviation, of the sample: 0 for a single one, and for equal ones."""
+        numbers = list(self.values.values())
+        return statistics.stdev(numbers) if any(difference(number, numbers[0]) for number in numbers) else 0.0
 
 
 def confirmed(runs: Iterable[tuple[int, str, float]]) -> dict[int, Confirmed]:
@@ -89,7 +96,8 @@ def _chance(one: Confirmed, other: Confirmed) -> float:
     """Return how probable such a difference is by chance alone; 1 where there is none, or nothing to compare."""
     from scipy.stats import ttest_1samp
 
-    differences = [one.values[override] - other.values[override] for override in one.values.keys() & other.values]
+    shared = one.values.keys() & other.values
+    differences = [difference(one.values[override], other.values[override]) for override in shared]
     if len(set(differences)) < 2:  # of no variance: always the same difference, or too few
         return 0.0 if any(differences) and len(differences) > 1 else 1.0
     return float(ttest_1samp(differences, 0.0).pvalue)

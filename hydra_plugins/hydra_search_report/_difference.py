@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from statistics import fmean, stdev, variance
 
-from hydra_plugins.hydra_search.confirmation import Confirmed
+from hydra_plugins.hydra_search.confirmation import Confirmed, difference
 from hydra_plugins.hydra_search.trials import MAXIMIZE
 
 CONFIDENCE = 0.95
@@ -40,7 +40,7 @@ def interval(one: Confirmed, other: Confirmed) -> tuple[float, float, str] | Non
     """
     both = sorted(one.values.keys() & other.values.keys())
     if len(both) > 1 and len(both) == len(one.values) == len(other.values):
-        pairs = [one.values[override] - other.values[override] for override in both]
+        pairs = [difference(one.values[override], other.values[override]) for override in both]
         return _around(
             fmean(pairs), stdev(pairs) / math.sqrt(len(pairs)), len(pairs) - 1, f"{len(pairs)} pairs of runs"
         )

@@ -15,6 +15,10 @@ def test_mean_and_sample_deviation() -> None:
     assert (runs(1.0, 2.0, 6.0).mean, runs(1.0, 3.0).std, runs(4.0).std) == (3.0, pytest.approx(2**0.5), 0.0)
 
 
+def test_runs_that_are_equal_but_for_rounding_have_no_deviation() -> None:
+    assert runs(0.95 + 2e-16, 0.95, 0.95).std == 0.0
+
+
 def test_trial_of_which_a_run_is_missing_is_not_confirmed_and_another_keys_runs_are_of_an_earlier_kind() -> None:
     whole = [(1, "seed=1", 0.5), (2, "seed=1", 0.4), (1, "seed=2", 0.7)]
     assert confirmed(whole) == {1: Confirmed({"seed=1": 0.5, "seed=2": 0.7})}
@@ -39,6 +43,7 @@ def test_confirmed_come_first_by_their_means_and_the_others_as_they_are_ranked(
         ([runs(0.5, 0.61, 0.52), runs(0.9, 0.7, 0.82)], "trial 7 is not clear: trial 1 may be as good (p"),
         ([runs(0.89, 0.79, 0.84)], "trial 7 is clear (p < 0.001"),  # always as much worse
         ([runs(0.9, 0.8, 0.85)], "trial 7 is not clear: trial 0"),  # always equal
+        ([runs(0.9 - 1e-16, 0.8 - 1e-16, 0.85 - 1e-16)], "trial 7 is not clear: trial 0"),  # but for a sum's order
     ],
 )
 def test_first_place_is_clear_if_it_beats_each_other_pair_by_pair(others: list[Confirmed], said: str) -> None:
