@@ -1,7 +1,10 @@
 """What can go wrong with a search, as one tree, and the one form of every message."""
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+
+OF_ONE_TRIAL = re.compile(r"0x[0-9a-f]+|[-+]?\d[\d.]*(e[-+]?\d+)?", re.IGNORECASE)
 
 
 class SearchError(Exception):
@@ -77,3 +80,13 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 def one_line(error: object) -> str:
     """Return the text of an error without its line ends."""
     return " ".join(str(error).split())
+
+
+def as_sentence(text: str) -> str:
+    """Return a text with a large first letter; names in it keep theirs, as `str.capitalize` would not."""
+    return text[:1].upper() + text[1:]
+
+
+def without_numbers(reason: str) -> str:
+    """Return what two trials have in common that fail for one reason; numbers and addresses are those of one trial."""
+    return OF_ONE_TRIAL.sub("#", reason)

@@ -9,7 +9,7 @@ from itertools import chain
 
 from optuna.trial import FrozenTrial, TrialState
 
-from hydra_plugins.hydra_search.errors import one_line
+from hydra_plugins.hydra_search.errors import one_line, without_numbers
 from hydra_plugins.hydra_search.grammar import as_written, override_text
 from hydra_plugins.hydra_search.trials import (
     INTERRUPTED,
@@ -151,10 +151,10 @@ def _failures(trials: Sequence[FrozenTrial]) -> Iterator[Advice]:
     # lost ones too: their reason costs time whether or not another trial repeats them
     ended = [trial for trial in trials if trial.state.is_finished() and reason_of(trial) != INTERRUPTED]
     failed = [trial for trial in ended if trial.state is TrialState.FAIL]
-    lines = Counter(reason_of(trial).strip().splitlines()[0] for trial in failed if reason_of(trial).strip())
-    for line, count in lines.most_common():
+    lines = [(trial.number, reason_of(trial).strip().splitlines()[0]) for trial in failed if reason_of(trial).strip()]
+    for alike, count in Counter(without_numbers(line) for _, line in lines).most_common():
         if count >= MANY_FAILURES and count >= SHARE_OF_FAILURES * len(ended):
-            example = next(trial.number for trial in failed if line in reason_of(trial))
+            example, line = next(pair for pair in lines if without_numbers(pair[1]) == alike)
             shown = line if len(line) <= 200 else f"{line[:197]}..."
             text = f"{count} of {len(ended)} trials failed for the same reason, trial {example} first: {shown}"
             yield Advice("failures", text)

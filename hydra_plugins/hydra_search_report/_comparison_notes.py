@@ -30,6 +30,10 @@ def notes(courses: Sequence[Course], groups: Sequence[Sequence[Course]]) -> list
         shown = ", ".join(differ[:MOST_KEYS]) + more
         found.append(f"The jobs differ in {shown}: values compare only if these do not change what is measured.")
     found += [note for group in groups if (note := _ranking(group))]
+    firsts = [f"{c.search.name}: trial {c.best.number}" for c in courses if c.best and len(c.goal) > 1]
+    if firsts:  # the best values are those of several trials
+        chosen = "; ".join(firsts)
+        found.append(f"Parameters of several objectives are those of the first trial on the Pareto front ({chosen}).")
     without = [course for course in courses if not course.ranked]
     if without:
         found.append(f"{_listed(without)} {'have' if len(without) > 1 else 'has'} no finished trial.")

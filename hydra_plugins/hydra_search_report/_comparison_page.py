@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from string import Template
 
+from hydra_plugins.hydra_search.errors import as_sentence
+
 from ._comparison import Comparison, Table
 from ._comparison_plots import POINTS, colour_of, curve_plots, parameter_plots
 from ._page import asset
@@ -24,7 +26,7 @@ def page(comparison: Comparison) -> str:
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in comparison.notes)
     parts = {
         "title": html.escape(comparison.title),
-        "goal": html.escape("; ".join(goals).capitalize()),
+        "goal": html.escape(as_sentence("; ".join(goals))),
         "notes": f'<ul class="advice">{notes}</ul>\n',
         "results": _section(comparison, first),
         "course": "".join(plots_part(plots) for plots in curve_plots(comparison)),

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from itertools import accumulate
 
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.hydra_search.trials import MAXIMIZE, Outcome, best_trials, finished, outcome_of
 
@@ -48,14 +48,15 @@ def history(facts: SearchFacts, trials: Sequence[FrozenTrial], index: int) -> Js
     if not values:
         raise Nothing("No trial has finished yet.")
     better, worst = (max, -math.inf) if facts.directions[index] == MAXIMIZE else (min, math.inf)
-    best = accumulate((values.get(trial.number, worst) for trial in trials), better)
+    begun = [trial.number for trial in trials if trial.state is not TrialState.WAITING]
+    best = accumulate((values.get(number, worst) for number in begun), better)
     dots = {
         "mode": "markers", "name": facts.metrics[index], "x": list(values), "y": list(values.values()),
         "customdata": list(values),
         "marker": {"color": "@finished", "size": 6, "opacity": 0.75},
     }  # fmt: skip
     line = {
-        "mode": "lines", "name": "best so far", "x": [trial.number for trial in trials], "y": _drawn(best),
+        "mode": "lines", "name": "best so far", "x": begun, "y": _drawn(best),
         "line": {"color": "@best", "width": 2, "shape": "hv"},
     }  # fmt: skip
     traces = [{"type": "scatter", **trace} for trace in (dots, line)]

@@ -12,6 +12,7 @@ from string import Template
 
 from optuna.trial import FrozenTrial
 
+from hydra_plugins.hydra_search.errors import as_sentence
 from hydra_plugins.hydra_search.trials import confirmed_trials, directory_of, over
 
 from ._advice import Advice
@@ -53,12 +54,12 @@ class Page:
         import plotly.offline
 
         facts, is_live, now = self.facts, self.status.startswith(RUNNING), time.time()
-        goal = " and ".join(f"{d} {m}" for d, m in zip(facts.directions, facts.metrics, strict=True)).capitalize()
+        goal = " and ".join(f"{d} {m}" for d, m in zip(facts.directions, facts.metrics, strict=True))
         parts = {
             "live": f' data-written="{now:.0f}"{self._life(now) if is_live else ""}',
             "title": html.escape(f"{facts.study_name}: {self.status}"),
             "study": html.escape(facts.study_name),
-            "goal": html.escape(goal),
+            "goal": html.escape(as_sentence(goal)),
             "status": html.escape(self.status),
             "tone": tone(self.status),
             "then": "; the search was running then" if is_live else "",
@@ -174,7 +175,7 @@ def _best_part(page: Page) -> str:
     seconds = seconds_of(trial)
     of = confirmed_trials(page.trials).get(trial.number)
     place = page.places.get(trial.number, Place())
-    of_front = f", one of {best.front} on the Pareto front" if best.front > 1 else ""
+    of_front = f", the first of {best.front} on the Pareto front" if best.front > 1 else ""
     directory = f"{facts.directory}/{directory_of(trial)}"
     pairs = [
         ("trial", f"{trial_link(trial.number)}{of_front}"),

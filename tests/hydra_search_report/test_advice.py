@@ -188,7 +188,10 @@ def test_failures_of_one_kind_are_counted() -> None:
     bad = [made_up(9 + n, TrialState.FAIL, error=f"ValueError: no rows\nline {n}") for n in range(3)]
     (found,) = advise(FACTS, [*good, *bad])
     assert found.text == "3 of 12 trials failed for the same reason, trial 9 first: ValueError: no rows"
-    other = [made_up(9 + n, TrialState.FAIL, error=f"ValueError: {n}") for n in range(3)]
+    alike = [made_up(9 + n, TrialState.FAIL, error=f"ValueError: {-1.5 - n}") for n in range(3)]
+    (found,) = advise(FACTS, alike)
+    assert found.text == "3 of 3 trials failed for the same reason, trial 9 first: ValueError: -1.5"
+    other = [made_up(9 + n, TrialState.FAIL, error=f"ValueError: {'abc'[n]}") for n in range(3)]
     assert not advise(FACTS, [*good, *other])
     stopped = [made_up(9 + n, TrialState.FAIL, lost="interrupted") for n in range(3)]
     assert not advise(FACTS, [*good, *stopped])

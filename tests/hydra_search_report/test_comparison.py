@@ -133,6 +133,8 @@ def test_same_metric_in_the_other_direction_is_another_thing() -> None:
     other = search("b", [0.5], directions=("minimize",))
     text = SideBySide([search("a", [0.5]), other]).markdown()
     assert "(a: maximize accuracy; b: minimize accuracy)" in text
+    page = SideBySide([search("a", [0.5], metrics=("valAUC",)), other]).page()
+    assert '<p class="kicker">Maximize valAUC; minimize accuracy</p>' in page
     assert rows(text, "The best of each")["objective"] == ["maximize accuracy", "minimize accuracy"]
 
 
@@ -148,6 +150,7 @@ def test_several_objectives_have_fronts_a_hypervolume_and_a_curve_each() -> None
     assert found["hypervolume"] == [f"{0.8 * 4 + 0.4 * 4:.6g}", f"{0.85 * 4:.6g}"]
     assert found["best accuracy"] == ["0.9", "0.95"] and found["best seconds"] == ["1", "5"]
     assert sides.page().count('<figure class="course">') == 4
+    assert "those of the first trial on the Pareto front (a: trial 0; b: trial 1)." in sides.markdown()
 
 
 def test_best_that_keeps_no_constraints_loses_against_one_that_does() -> None:
@@ -175,6 +178,13 @@ def test_confirmed_trials_on_both_sides_tell_whether_the_difference_is_luck(valu
     assert "By confirmed runs a leads b: 0.81 beside " in text and told in text
     assert rows(text, "The best of each")["confirmed"][0] == "0.81 ± 0.01 (3 runs)"
     assert "one draw" not in text
+
+
+def test_runs_that_differ_by_rounding_alone_are_no_lead() -> None:
+    one, other = search("a", [0.9, 0.8]), search("b", [0.95])
+    values = [0.8, 0.7, 0.6]
+    text = SideBySide([confirmed(one, 0, values), confirmed(other, 0, [v - 2e-16 for v in values])]).markdown()
+    assert "no more than luck may bring about" in text
 
 
 def test_confirmed_on_one_side_only_are_no_proof() -> None:

@@ -21,6 +21,11 @@ def test_history_has_the_finite_values_and_the_best_so_far_of_every_trial(direct
     assert (line["x"], line["y"]) == ([0, 1, 2, 3, 4], best)
 
 
+def test_best_so_far_ends_with_the_last_trial_that_has_begun() -> None:
+    trials = [made_up(0, values=[2.0]), made_up(1, TrialState.WAITING), made_up(2, TrialState.RUNNING)]
+    assert history(FACTS, [*trials, made_up(3, TrialState.WAITING)], 0)["data"][1]["x"] == [0, 2]
+
+
 def test_pareto_front_is_marked_from_the_trials() -> None:
     trials = [made_up(n, values=list(values)) for n, values in enumerate([(0.1, 9), (0.9, 5), (0.8, 1), (0.9, 5)])]
     others, front = pareto(TWO, trials)["data"]

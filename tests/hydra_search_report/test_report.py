@@ -68,6 +68,12 @@ def test_text_of_users_stays_text(tmp_path: Path) -> None:
     assert any("</script><script>" in json.dumps(figure) for figure in figures(page))
 
 
+def test_goal_keeps_the_letters_of_its_metrics(tmp_path: Path) -> None:
+    facts, trials = CASES["conditional"]
+    write_report(replace(facts, metrics=("valAUC",), directions=("maximize",)), trials, tmp_path, "")
+    assert '<p class="kicker">Maximize valAUC</p>' in (tmp_path / "report.html").read_text()
+
+
 def plotly_js() -> str:
     from plotly.offline import get_plotlyjs
 

@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 from optuna.distributions import BaseDistribution, CategoricalDistribution, check_distribution_compatibility
 from optuna.exceptions import ExperimentalWarning
 
-from hydra_plugins.hydra_search.errors import BadInput, bad_input, shown
+from hydra_plugins.hydra_search.errors import BadInput, as_sentence, bad_input, shown
 from hydra_plugins.hydra_search.files import FINGERPRINT, FINGERPRINT_KEY, write_aside
 from hydra_plugins.hydra_search.settings import Setting, read_setting
 
@@ -167,7 +167,7 @@ def _other_kind(parameter: Parameter, drawn: BaseDistribution, study_name: str, 
     before = described(drawn)
     if before == described(parameter.domain.distribution):  # null as a text, from hydra-optuna-sweeper for example
         rule = f"the study {study_name!r} keeps these choices in another form, as another sweeper writes them"
-        return bad_input(parameter.key, parameter.domain.entry, rule, f"{another_name.capitalize()}.")
+        return bad_input(parameter.key, parameter.domain.entry, rule, f"{as_sentence(another_name)}.")
     what = "these choices, in this order" if isinstance(drawn, CategoricalDistribution) else "this kind and scale"
     rule = f"the study {study_name!r} has drawn it from {before}, and Optuna keeps to {what}"
     return bad_input(parameter.key, parameter.domain.entry, rule, f"Write {before}, or {another_name}.")

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from hydra_plugins.hydra_search.commands import as_typed
+from hydra_plugins.hydra_search.errors import as_sentence
 from hydra_plugins.hydra_search.signals import terminate_here
 from hydra_plugins.hydra_search.sweeps import SweepRecord, write_sweep
 from hydra_plugins.hydra_search.wishes import CANCEL, N_TRIALS, PAUSE, RESUME, STATE, STOP, Wish, note_heard
@@ -73,7 +74,7 @@ class Steering:
     def _hear(self, wish: Wish, search: "Search") -> None:
         self._heard.add(wish.id)
         note_heard(Path(search.sweep_dir), wish)
-        text = wish.text.capitalize() if wish.concern == STATE else wish.text
+        text = as_sentence(wish.text) if wish.concern == STATE else wish.text
         log.info(f"{text}{_meaning(wish, search)}")
         if wish.value not in (PAUSE, STOP, CANCEL):
             self._wake.set()

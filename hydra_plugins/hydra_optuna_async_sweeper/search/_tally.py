@@ -1,7 +1,6 @@
 """What queue, stop rules and progress ask of a study's trials: those that have ended are counted once."""
 
 import math
-import re
 from bisect import bisect_right, insort
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import FrozenTrial, TrialState
 
+from hydra_plugins.hydra_search.errors import without_numbers
 from hydra_plugins.hydra_search.owner import Owner, is_ours, owner_of, sweeper_of
 from hydra_plugins.hydra_search.trials import (
     EXHAUSTED,
@@ -30,9 +30,6 @@ from ._ended import Ended
 
 if TYPE_CHECKING:
     from ._spec import Search
-
-# What differs between two trials that fail for one reason.
-OF_ONE_TRIAL = re.compile(r"0x[0-9a-f]+|[-+]?\d[\d.]*(e[-+]?\d+)?", re.IGNORECASE)
 
 
 class Tally:
@@ -121,7 +118,7 @@ class Tally:
         if outcome is not Outcome.FAILED:
             self.reasons = None
         elif self.reasons is not None:
-            self.reasons.add(OF_ONE_TRIAL.sub("#", reason_of(trial)))
+            self.reasons.add(without_numbers(reason_of(trial)))
 
 
 def failures(trials: Iterable[FrozenTrial], max_retries: int, *, undefined: bool) -> list[FrozenTrial]:
