@@ -4,6 +4,9 @@ import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
+from .secret_names import names_secret
+from .urls import MASK, masked
+
 OF_ONE_TRIAL = re.compile(r"0x[0-9a-f]+|[-+]?\d[\d.]*(e[-+]?\d+)?", re.IGNORECASE)
 
 
@@ -53,8 +56,17 @@ class DatabaseGone(SearchError):
 
 
 def bad_input(key: str, value: object, rule: str, remedy: str) -> BadInput:
-    """Phrase the message in the one form that all checks share."""
-    return BadInput(f"{key}: {rule}, got {shown(value)}. {remedy}")
+    """Phrase the message in the one form that all checks share; no password in the value is shown."""
+    return BadInput(f"{key}: {rule}, got {shown(_without_secrets(value))}. {remedy}")
+
+
+def _without_secrets(value: object) -> object:
+    if isinstance(value, Mapping):
+        hidden = {key: names_secret(str(key)) and isinstance(item, str) and item for key, item in value.items()}
+        return {key: MASK if hidden[key] else _without_secrets(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_secrets(item) for item in value]
+    return masked(value) if isinstance(value, str) else value
 
 
 def shown(value: object) -> str:

@@ -1,5 +1,6 @@
 """What `hydra.sweeper.storage` says, checked: nothing, a URL, or a `_target_`."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
@@ -8,6 +9,7 @@ from hydra.errors import HydraException
 
 from hydra_plugins.hydra_search.errors import bad_input, one_line
 from hydra_plugins.hydra_search.files import JOURNAL
+from hydra_plugins.hydra_search.urls import MASK
 
 from .._targets import check_targets
 from ._database import SQLITE_FILE, Database, SQLite
@@ -72,7 +74,8 @@ def _reachable(database: Database) -> Database:
 
 def _absolute_url(url: str, base: Path) -> str:
     if "://" not in url:
-        raise bad_input(STORAGE, url, "must be a database URL", REMEDY)
+        hidden = re.sub(r":\S*@", f":{MASK}@", url)  # what looks like none may be one with a slip, and have a password
+        raise bad_input(STORAGE, hidden, "must be a database URL", REMEDY)
     return SQLITE_FILE.sub(lambda found: f"{found[1]}{base / found[2]}", url, count=1)
 
 

@@ -80,8 +80,10 @@ def test_password_is_never_shown() -> None:
     ("value", "rule"),
     [
         ("study.db", "must be a database URL"),
+        ("postgresql//me:secret@host/db", "must be a database URL"),
         ("sqlite://", "names no file that the workers could share"),
         (5, "must be null, a URL, or a _target_"),
+        (["postgresql://me:secret@host/db"], "must be null, a URL, or a _target_"),
         ({"_target_": "os.mkdir", "path": "x"}, "must be null, a URL, or a _target_"),
         ({"_target_": "optuna.storages.InMemoryStorage"}, "can't be shared with the workers"),
         ("postgresql+psycopg://me:secret@127.0.0.1:9/db", "can't be opened"),
