@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from hydra_plugins.hydra_search.errors import SearchError
 from hydra_plugins.hydra_search.files import EXAMPLE, MODEL
 
+from ._active_run import in_experiment
 from ._payload import MAX_TAG_LENGTH, clean_tags, shorten
 from ._reach import made_once
 from ._record import JOB_KEY, JobRecord
@@ -62,7 +63,8 @@ def log_model(client: "MlflowClient", settings: Settings, record: JobRecord, dir
         if how is None:
             return False
         try:
-            model_id = _new_model(model, run_id, directory / EXAMPLE, how)
+            with in_experiment(settings.experiment_id):  # the run's: also after the job, and in another process
+                model_id = _new_model(model, run_id, directory / EXAMPLE, how)
         except (ValueError, TypeError, AttributeError) as error:  # of the model itself, asked for its prediction
             if settings.register_model:
                 raise NoModel(f"{settings.named('register_model')}: the model can't be logged ({error})") from error

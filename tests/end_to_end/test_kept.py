@@ -168,5 +168,8 @@ def test_model_of_the_best_alone_is_kept_and_logged(run_app: RunApp, tmp_path: P
     sweep, runs = tmp_path / "multirun/search", Recorded(tmp_path).children
     (kept,) = [name for name, run in runs.items() if run.outputs and run.outputs.model_outputs]
     assert Recorded(tmp_path).parent.data.tags["best.trial"] == kept
+    (output,) = runs[kept].outputs.model_outputs
+    logged = Recorded(tmp_path).client.get_logged_model(output.model_id)
+    assert logged.experiment_id == runs[kept].info.experiment_id, "not the one that MLflow takes by default"
     assert [path.parent.name for path in sweep.glob("*/model.joblib")] == [kept.removeprefix("trial-")]
     assert len(list(sweep.glob("*/metrics.json"))) == len(runs) == 3
