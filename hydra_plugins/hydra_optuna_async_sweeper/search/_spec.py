@@ -129,6 +129,8 @@ def prepare_search(
     space, fixed = _space_of(params, given.values(), has_more=bool(settings.custom_search_space))
     sampler, pruner = makers_of(settings, config, space, directions)
     load_custom_space(settings.custom_search_space)
+    # before a job is composed: Hydra compares the sweeper's settings then, and nan is not equal to itself
+    timeout, trial_timeout = timeout_of(settings.timeout, config), trial_timeout_of(settings.trial_timeout)
     composer = Composer(loader, config)
     jobs = _check_branches(config, loader, space, fixed, check, composer)
     if not settings.custom_search_space:  # which may name parameters that are not known before a trial
@@ -154,8 +156,8 @@ def prepare_search(
         max_failure_rate=settings.max_failure_rate,
         max_retries=settings.max_retries,
         max_initial_failures=settings.max_initial_failures,
-        timeout=timeout_of(settings.timeout, config),
-        trial_timeout=trial_timeout_of(settings.trial_timeout),
+        timeout=timeout,
+        trial_timeout=trial_timeout,
         target=target_of(settings.target, directions),
         max_stagnation_trials=stagnation_of(settings, directions),
         min_improvement=settings.min_improvement,
