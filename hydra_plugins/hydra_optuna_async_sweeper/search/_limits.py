@@ -24,7 +24,10 @@ def timeout_of(timeout: float | None, config: "DictConfig") -> float | None:
 
 
 def trial_timeout_of(seconds: float | None) -> float | None:
-    """Return how long a job may take, in seconds. Raises BadInput."""
+    """Return how long a job may take, in seconds. Raises BadInput.
+
+    To be asked before a job is composed: Hydra compares its settings with the sweep's, and nan is not equal to itself.
+    """
     if seconds is not None and not 0 < seconds <= threading.TIMEOUT_MAX:  # not a number is neither
         remedy = "Set hydra.sweeper.trial_timeout=600 for ten minutes, or null."
         raise bad_input("hydra.sweeper.trial_timeout", seconds, "must be a number of seconds above 0", remedy)

@@ -126,14 +126,12 @@ def prepare_search(
     """
     sweep_dir, directions = _checked_place(config, settings), _names_of(settings.direction)
     params, given = read_params(config), read_command_line(config, loader)
-    space, fixed = _space_of(params, given.values(), has_more=bool(settings.custom_search_space))
+    space, fixed = _space_of(params, given.values(), settings.custom_search_space)
     sampler, pruner = makers_of(settings, config, space, directions)
-    load_custom_space(settings.custom_search_space)
-    # before a job is composed: Hydra compares the sweeper's settings then, and nan is not equal to itself
     timeout, trial_timeout = timeout_of(settings.timeout, config), trial_timeout_of(settings.trial_timeout)
     composer = Composer(loader, config)
     jobs = _check_branches(config, loader, space, fixed, check, composer)
-    if not settings.custom_search_space:  # which may name parameters that are not known before a trial
+    if not settings.custom_search_space:  # it may name parameters that are not known before a trial
         check_pattern(config, space, fixed, composer.compose)
     new = NewSearch(study_name_of(config), directions, sweep_dir, _storage_of(settings, sweep_dir))
     (enqueued, warm_started), grid = first_trials(settings, space, config, given.values(), new), grid_of(sampler, space)
@@ -203,12 +201,13 @@ def _n_trials_of(n_trials: int, size_of_grid: int | None) -> int:
     return n_trials
 
 
-def _space_of(params: Setting, given: Collection[Override], *, has_more: bool) -> tuple[Space, list[str]]:
+def _space_of(params: Setting, given: Collection[Override], more: str | None) -> tuple[Space, list[str]]:
     written = params.value if isinstance(params.value, Mapping) else {}
     entries, constants = without_constants({str(key): value for key, value in written.items()}, given)
     left, fixed = with_overrides(entries, given)
     space = parse_space(left)
-    if not space.parameters and not has_more:
+    load_custom_space(more)
+    if not space.parameters and not more:
         raise nothing_to_vary(params)
     return space, [*constants, *fixed]
 
