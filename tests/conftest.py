@@ -16,6 +16,7 @@ import pytest
 
 from hydra_plugins.hydra_search.hydra_line import HAS_WHITELIST
 from tests.preloaded import Preloaded, PreloadedApp
+from tests.thorough import AGAIN
 
 ROOT = Path(__file__).parent.parent
 APPS = ROOT / "tests" / "apps"
@@ -27,6 +28,13 @@ ASKS_FOR_1_4 = "train.py and conf/ are for Hydra 1.4"
 NO_UPSTREAM = "hydra-optuna-sweeper for today's Optuna asks for Hydra 1.4"
 if not HAS_WHITELIST:
     collect_ignore = ["sklearn_training", "benchmarks", "test_conf.py", "test_whitelist.py"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what repeats another test's case in another guise."""
+    for item in items:
+        if AGAIN.search(item.nodeid):
+            item.add_marker("thorough")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -58,6 +66,8 @@ def environment(extra: dict[str, str] | None = None) -> dict[str, str]:
     kept |= {"PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MPLBACKEND": "agg"}
     # A server has a dozen processes for jobs that no test gives it.
     kept |= {"PYTHONUNBUFFERED": "1", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    # Threads that wait for others sleep, and leave the cores to other tests: boosted trees in half the time.
+    kept |= {"OMP_WAIT_POLICY": "PASSIVE"}
     return kept | (extra or {})
 
 

@@ -1,0 +1,35 @@
+"""Which tests repeat another test's case in another guise: another storage, launcher, sampler, or way to write it.
+
+They take minutes and have the mark `thorough`. `.ci/run`, which has 25 minutes, leaves them out; `pytest` runs them all.
+"""
+
+import re
+
+AGAIN = re.compile(
+    "|".join(
+        (
+            # the same refusal without the preflight callback; the same one of another wrong value
+            r"test_bad_input_async\.py::.*-bare\]",
+            r"test_notify\.py::test_address_that_can_not_be.*\[('http://'|http:///s3cr3t|5|true)\]",
+            r"test_notify\.py::test_word_that_is_not_taken.*\[answers[13]-",
+            r"test_warm_start\.py::test_entry_that_can_not_be_used.*\[(5|\[5\]|\[\{top: 5\}\])\]",
+            # on another storage, with another number of workers
+            r"test_steering\.py::.*\[sqlite",
+            r"test_warm_start\.py::test_best_distinct_trials.*\[1-",
+            r"test_dry_run\.py::test_nothing_is_made.*callbacks2\]",
+            # with another sampler, model, sweeper or launcher
+            r"test_dry_run\.py::test_commands_are_those.*\[(qmc|cmaes|nsgaii|reused)\]",
+            r"test_train\.py::test_every_model_trains_on_every_splitter\[holdout-",
+            r"test_tracking\.py::test_every_job_is_a_nested_run_of_its_number\[(optuna|basic)-joblib\]",
+            r"test_sweepers\.py::test_search_runs_its_trials_and_tells_the_best\[optuna-joblib",
+            r"test_advice\.py::test_what_tpe_has_searched_is_hardly_ever_called.*long\]",
+            # on a cluster what holds on one machine
+            r"test_ray\.py::test_(node_that_does_not_see|search_on_a_cluster_writes|trial_of_a_terminated)",
+            # by waiting, what is held by a unit test
+            r"test_live_page\.py::test_page_says_that_it_has_become_old",
+            r"test_far_server\.py::test_delivery_that_takes_too_long",
+            # the benchmarks run, each in minutes, and nothing that a search does depends on them
+            r"test_benchmarks\.py::",
+        )
+    )
+)
