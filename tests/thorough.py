@@ -1,6 +1,6 @@
 """Which tests repeat another test's case in another guise: another storage, launcher, sampler, or way to write it.
 
-They take minutes and have the mark `thorough`. `.ci/run`, which has 25 minutes, leaves them out; `pytest` runs them all.
+They take minutes and have the mark `thorough`. `.ci/run`, which has 25 minutes, leaves them out; `pytest` runs all.
 """
 
 import re
