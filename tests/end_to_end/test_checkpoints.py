@@ -13,6 +13,8 @@ from tests.conftest import RunApp, StartApp
 from tests.studies import JOURNAL, finished, running, trials_of
 from tests.tracked import NO_MLFLOW, joblib, n_trials, wait_for_jobs
 
+pytestmark = pytest.mark.slow
+
 slow = pytest.mark.slow
 
 TRAINING = ("--multirun", NO_MLFLOW)

@@ -16,6 +16,8 @@ from tests.recorded import Recorded
 from tests.studies import trials_of
 from tests.tracked import PLAIN, SEARCH, joblib, n_trials, wait_for_jobs
 
+pytestmark = pytest.mark.slow
+
 
 def dry(count: object) -> str:
     return f"hydra.sweeper.dry_run={count}"

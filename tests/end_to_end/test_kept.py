@@ -14,6 +14,8 @@ from tests.recorded import Recorded
 from tests.studies import finished, running, trials_of
 from tests.tracked import NO_MLFLOW, joblib, n_trials, wait_for_jobs
 
+pytestmark = pytest.mark.slow
+
 slow = pytest.mark.slow
 
 TRAINING = ("checkpointed.py", "--multirun", "epochs=3")

@@ -13,6 +13,8 @@ from tests.studies import trials_of
 from tests.tracked import PLAIN, SEARCH, joblib, n_trials, wait_for_jobs
 from tests.webhook import PATH, webhook
 
+pytestmark = pytest.mark.slow
+
 KEY = "hydra.sweeper.notify_url"
 
 

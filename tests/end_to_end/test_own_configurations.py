@@ -9,6 +9,8 @@ from tests.recorded import Recorded
 from tests.studies import states, trials_of
 from tests.tracked import PLAIN, SEARCH, n_trials
 
+pytestmark = pytest.mark.slow
+
 UPSTREAM = "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
 
 

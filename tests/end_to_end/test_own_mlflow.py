@@ -7,6 +7,8 @@ import pytest
 from tests.conftest import RunApp
 from tests.recorded import Recorded
 
+pytestmark = pytest.mark.slow
+
 ASYNC = ("hydra/sweeper=optuna_async", "hydra/launcher=joblib", "hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=2")
 SEARCH = ("--multirun", *ASYNC, "hydra/callbacks=mlflow", "hydra.callbacks.mlflow.metric=score", "x=interval(0,1)")
 SINGLE = ("hydra/callbacks=mlflow", "hydra.callbacks.mlflow.metric=score")

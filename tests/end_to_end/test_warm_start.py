@@ -8,6 +8,8 @@ from tests.conftest import RunApp
 from tests.studies import trials_of
 from tests.tracked import PLAIN, joblib, n_trials
 
+pytestmark = pytest.mark.slow
+
 WARM = "hydra.sweeper.warm_start"
 
 
