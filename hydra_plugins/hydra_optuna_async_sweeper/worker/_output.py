@@ -11,6 +11,7 @@ import threading
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
@@ -152,11 +153,17 @@ def _log_apart(handler: logging.FileHandler | None, consoles: Iterable[_Console]
                 undo.callback(root.addHandler, printing)
 
 
+@cache
+def _c_library() -> ctypes.CDLL:
+    """Return what C code prints by; ctypes makes a class for each it opens, which is too much for every job."""
+    return ctypes.CDLL(None)
+
+
 def _flush() -> None:
     """Write what Python and the C library have kept back of the output so far."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, OSError, ValueError):  # there is none, its disk is full, it is closed
             stream.flush()
     with suppress(AttributeError, OSError, ValueError):  # not this system's name for it
-        library = ctypes.CDLL(None)
+        library = _c_library()
         library.fflush(ctypes.c_void_p.in_dll(library, "stdout"))
