@@ -124,6 +124,11 @@ class State:
             return COMPLETE, reason
         if self.n_trials is not None and self.n_over >= self.n_trials:
             return COMPLETE, None
+        if wish and ended is None and self.sweeps:  # the sweep was killed: its workers have obeyed
+            if wish.value in (STOP, CANCEL) and self.sweeps[-1].started <= wish.at:
+                return STOPPED, wish.text
+            if wish.value == PAUSE:  # the same command will
+                return INTERRUPTED, wish.text
         return (INTERRUPTED, ended) if self.sweeps or self.running else (UNFINISHED, None)
 
     def _is_heard(self, wish: Wish) -> bool:
