@@ -9,7 +9,7 @@ from hydra_plugins.hydra_search.errors import as_sentence
 
 from ._comparison import Comparison, Table
 from ._comparison_plots import POINTS, colour_of, curve_plots, parameter_plots
-from ._page import asset
+from ._page import asset, head_part
 from ._plots import Plot
 from ._plots_html import plots_part
 
@@ -25,6 +25,7 @@ def page(comparison: Comparison) -> str:
     rows = parameter_plots(comparison)
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in comparison.notes)
     parts = {
+        "head": head_part(comparison.title),
         "title": html.escape(comparison.title),
         "goal": html.escape(as_sentence("; ".join(goals))),
         "notes": f'<ul class="advice">{notes}</ul>\n',

@@ -57,7 +57,7 @@ class Page:
         goal = " and ".join(f"{d} {m}" for d, m in zip(facts.directions, facts.metrics, strict=True))
         parts = {
             "live": f' data-written="{now:.0f}"{self._life(now) if is_live else ""}',
-            "title": html.escape(f"{facts.study_name}: {self.status}"),
+            "head": head_part(f"{facts.study_name}: {self.status}"),
             "study": html.escape(facts.study_name),
             "goal": html.escape(as_sentence(goal)),
             "status": html.escape(self.status),
@@ -95,8 +95,13 @@ def tone(status: str) -> str:
     """Return the class that colours the status."""
     if status.startswith(RUNNING):
         return "busy"
-    as_asked = ("ended by n_trials", "ended by target", "ended by timeout", "complete")
+    as_asked = ("ended by n_trials", "ended by target", "ended by timeout", "ended by stop", "complete")
     return "good" if status.startswith(as_asked) else "bad"
+
+
+def head_part(title: str) -> str:
+    """Return the head of a page, which keeps it from asking any other machine for anything."""
+    return Template(asset("_head.html")).substitute(title=html.escape(title))
 
 
 def asset(name: str) -> str:
