@@ -1,11 +1,13 @@
 """The files by which processes tell each other something: their names, how they are written; whose others are kept."""
 
 import errno
+import json
 import os
 import re
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from .errors import bad_input
 
@@ -37,6 +39,15 @@ BEST_FEW = re.compile(r"\s*best\s+(\d+)\s*")
 def is_full(error: OSError) -> bool:
     """Tell whether the disk, or what somebody may write on it, is used up."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def read_object(path: Path) -> dict[str, Any]:  # Any: JSON
+    """Return the JSON object in a file; an empty one where there is none, or something else."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def write_aside(path: Path, text: str, *, private: bool = False) -> None:

@@ -12,7 +12,6 @@ its directory below multirun/, or the study of one there. What can't be found is
 """
 
 import argparse
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hydra_plugins.hydra_search.errors import NotFound, one_line
-from hydra_plugins.hydra_search.files import FINGERPRINT, JOURNAL, MULTIRUN, SEARCH_FACTS, SEARCH_RECORD
+from hydra_plugins.hydra_search.files import FINGERPRINT, JOURNAL, MULTIRUN, SEARCH_FACTS, SEARCH_RECORD, read_object
 from hydra_plugins.hydra_search.studies import like, opened, study_id_of
 from hydra_plugins.hydra_search.urls import masked
 from hydra_plugins.hydra_search_report.report import SearchFacts
@@ -142,12 +141,8 @@ def load_facts(directory: Path) -> SearchFacts | None:
 
 def name_of(directory: Path) -> str:
     """Return the name of a sweep directory's study; empty where only the study itself tells."""
-    for mark in (SEARCH_FACTS, FINGERPRINT):
-        try:
-            return str(json.loads((directory / mark).read_text(encoding="utf-8"))["study_name"])
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-    return ""
+    names = (read_object(directory / mark).get("study_name") for mark in (SEARCH_FACTS, FINGERPRINT))
+    return next((str(name) for name in names if name is not None), "")
 
 
 def place_of(directory: Path, facts: SearchFacts | None) -> str:

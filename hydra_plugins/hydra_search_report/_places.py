@@ -5,18 +5,16 @@ The pictures of the best trial are in the page itself.
 
 import base64
 import html
-import json
 import os
 import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from optuna.trial import FrozenTrial
 
-from hydra_plugins.hydra_search.files import JOB_RECORD, SEARCH_RECORD
+from hydra_plugins.hydra_search.files import JOB_RECORD, SEARCH_RECORD, read_object
 from hydra_plugins.hydra_search.trials import directory_of
 from hydra_plugins.hydra_search.urls import MASK, from_variables, masked, without_user
 
@@ -57,7 +55,7 @@ def _place(directory: str, sweep_dir: Path) -> Place:
         return Place()
     found = [f"{directory}/{name}" for name in _files(str(path))]
     logs, pictures = [n for n in found if n.endswith(".log")], [n for n in found if Path(n).suffix.lower() in KINDS]
-    return Place(directory, tuple(logs), tuple(pictures), str(_json(path / JOB_RECORD).get("run_id") or ""))
+    return Place(directory, tuple(logs), tuple(pictures), str(read_object(path / JOB_RECORD).get("run_id") or ""))
 
 
 def _files(directory: str) -> list[str]:
@@ -74,7 +72,7 @@ def _files(directory: str) -> list[str]:
 
 def tracking_of(sweep_dir: Path) -> Tracking:
     """Return where the runs of a search are seen, from the record of it in the sweep directory."""
-    settings = _json(sweep_dir / SEARCH_RECORD).get("settings")
+    settings = read_object(sweep_dir / SEARCH_RECORD).get("settings")
     if not isinstance(settings, dict):
         return Tracking()
     uri = from_variables(str(settings.get("tracking_uri", "")))
@@ -159,11 +157,3 @@ def _content(path: Path, room: int) -> bytes:
 
 def _link(path: str, place: Place) -> str:
     return link(path, below(path, place))
-
-
-def _json(path: Path) -> dict[str, Any]:  # Any: JSON
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

@@ -1,6 +1,5 @@
 """Earlier searches, as `warm_start` names them: each by its sweep directory, or by its name and its storage."""
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from hydra_plugins.hydra_search.errors import BadInput, bad_input, shown, suggestion
-from hydra_plugins.hydra_search.files import FINGERPRINT, JOURNAL, MULTIRUN
+from hydra_plugins.hydra_search.files import FINGERPRINT, JOURNAL, MULTIRUN, read_object
 from hydra_plugins.hydra_search.settings import plain
 from hydra_plugins.hydra_search.trials import best_trials
 from hydra_plugins.hydra_search.urls import MASK
@@ -144,11 +143,7 @@ def _as_said_of(where: str) -> Iterator[None]:
 
 def _name_in(directory: Path) -> str:
     """Return the name of a sweep directory's study: what it says itself, or else its own name."""
-    try:
-        content = json.loads((directory / FINGERPRINT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        content = None
-    return str(content.get("study_name", directory.name)) if isinstance(content, dict) else directory.name
+    return str(read_object(directory / FINGERPRINT).get("study_name", directory.name))
 
 
 def _storage_of(directory: Path, where: str) -> StudyStorage | None:

@@ -19,7 +19,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, chec
 from optuna.exceptions import ExperimentalWarning
 
 from hydra_plugins.hydra_search.errors import BadInput, as_sentence, bad_input, shown
-from hydra_plugins.hydra_search.files import FINGERPRINT, FINGERPRINT_KEY, write_aside
+from hydra_plugins.hydra_search.files import FINGERPRINT, FINGERPRINT_KEY, read_object, write_aside
 from hydra_plugins.hydra_search.settings import Setting, read_setting
 
 from ..enqueue import SPACE
@@ -196,12 +196,8 @@ def _known(
 
 def _in_directory(search: Search) -> Fingerprint | None:
     """Return what the sweep directory tells of this study: it may be another one's, and the study may be gone."""
-    try:
-        content = json.loads(Path(search.sweep_dir, FINGERPRINT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    of_this = isinstance(content, dict) and content.get("study_name") == search.study_name
-    return _read(content.get(FINGERPRINT_KEY)) if of_this else None
+    content = read_object(Path(search.sweep_dir, FINGERPRINT))
+    return _read(content.get(FINGERPRINT_KEY)) if content.get("study_name") == search.study_name else None
 
 
 def _read(value: object) -> Fingerprint | None:
