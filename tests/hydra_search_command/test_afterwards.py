@@ -12,6 +12,7 @@ from hydra_plugins.hydra_search_command.__main__ import main
 from hydra_plugins.hydra_search_command._found import found
 from tests.searches import FACTS
 
+from .refused import refused
 from .test_found import in_database, in_journal
 
 
@@ -49,11 +50,7 @@ def test_what_can_not_be_done_is_said_in_one_line_with_status_2(
     monkeypatch.chdir(tmp_path)
     url = in_database(tmp_path)
     in_journal(Path("multirun/bare"), "bare")
-    with pytest.raises(SystemExit) as left:
-        main([argument.format(url=url) for argument in arguments])
-    said = capsys.readouterr()
-    assert left.value.code == 2
-    assert said.err.startswith(f"hydra-search {message}") and said.err.count("\n") == 1 and not said.out
+    assert refused(capsys, *(argument.format(url=url) for argument in arguments)).startswith(f"hydra-search {message}")
 
 
 def test_report_on_a_full_disk_fails_in_words_with_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

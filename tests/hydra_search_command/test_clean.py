@@ -17,6 +17,7 @@ from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search_command.__main__ import main
 from tests.searches import FACTS
 
+from .refused import refused
 from .test_found import in_database, in_journal
 
 
@@ -26,14 +27,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     in_journal(Path("multirun/demo"))
     FACTS.save(Path("multirun/demo"))
     return tmp_path
-
-
-def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    with pytest.raises(SystemExit) as left:
-        main(["clean", *arguments])
-    said = capsys.readouterr().err
-    assert left.value.code == 2 and said.count("\n") == 1
-    return said
 
 
 def studies(url: str) -> list[str]:
@@ -78,7 +71,9 @@ def test_directory_stays_whose_study_is_where_nobody_sees_it_from_here(
 ) -> None:
     Path("multirun/demo/optuna_journal.log").unlink()
     replace(FACTS, storage="optuna.storages.JournalStorage").save(Path("multirun/demo"))
-    assert "is in optuna.storages.JournalStorage; name its place with --storage" in refused(capsys, "demo", "--yes")
+    assert "is in optuna.storages.JournalStorage; name its place with --storage" in refused(
+        capsys, "clean", "demo", "--yes"
+    )
     assert Path("multirun/demo").exists()
 
 
@@ -120,7 +115,7 @@ def test_search_that_runs_is_refused_and_so_are_those_beside_it(here: Path, caps
         optuna.load_study(study_name="busy", storage=storage).add_trial(running)
     shutil.copytree("multirun/demo", "multirun/busy")
     replace(FACTS, study_name="busy", storage=url).save(Path("multirun/busy"))
-    assert "'busy' runs; stop it first" in refused(capsys, "demo", "busy", "--yes")
+    assert "'busy' runs; stop it first" in refused(capsys, "clean", "demo", "busy", "--yes")
     assert studies(url) == ["busy"] and Path("multirun/demo").exists() and Path("multirun/busy").exists()
 
 
@@ -149,7 +144,7 @@ def test_what_must_not_be_deleted_is_refused_and_stays(
     in_journal(Path("two"), "demo", "other")
     FACTS.save(Path("two"))
     before = sorted(here.rglob("*"))
-    assert message in refused(capsys, argument, *(["--yes"] if argument != "demo" else []))
+    assert message in refused(capsys, "clean", argument, *(["--yes"] if argument != "demo" else []))
     assert sorted(here.rglob("*")) == before
 
 

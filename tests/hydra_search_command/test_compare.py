@@ -13,6 +13,7 @@ from hydra_plugins.hydra_search_command.__main__ import main
 from tests.searches import CONDITIONAL, FACTS, conditional
 from tests.sweeps import opened_below
 
+from .refused import refused
 from .test_found import in_database, in_journal
 
 
@@ -24,15 +25,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         in_journal(Path("multirun", name), name)
         replace(FACTS, study_name=name, n_trials=3).save(Path("multirun", name))
     return tmp_path
-
-
-def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """Return the one line of a refusal."""
-    with pytest.raises(SystemExit) as left:
-        main(["compare", *arguments])
-    said = capsys.readouterr()
-    assert (left.value.code, said.out, said.err.count("\n")) == (2, "", 1)
-    return said.err
 
 
 def test_markdown_is_printed_and_the_page_is_named_last(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,15 +78,13 @@ def test_what_can_not_be_compared_is_refused_in_one_line_and_nothing_is_written(
     here: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = sorted(here.rglob("*"))
-    said = refused(capsys, *arguments)
+    said = refused(capsys, "compare", *arguments)
     assert said.startswith("hydra-search compare: ") and (message in said or "holds no recorded search" in said)
     assert sorted(here.rglob("*")) == before
 
 
 def test_no_search_at_all_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as left:
-        main(["compare"])
-    assert left.value.code == 2 and "SEARCH" in capsys.readouterr().err
+    assert "SEARCH" in refused(capsys, "compare")
 
 
 def test_database_by_name_and_directories_with_storages_of_their_own_are_compared(
@@ -115,7 +105,7 @@ def test_same_name_in_two_places_is_told_apart_by_what_was_typed(
     main(["compare", "one", "elsewhere/one/"])
     assert capsys.readouterr().out.startswith("# one and elsewhere/one\n")
     url = in_database(here, "twin")
-    assert "is the same search as twin" in refused(capsys, "twin", "twin", "--storage", url)
+    assert "is the same search as twin" in refused(capsys, "compare", "twin", "twin", "--storage", url)
 
 
 def test_two_thousand_trials_of_a_journal_are_compared(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

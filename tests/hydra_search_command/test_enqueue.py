@@ -18,6 +18,7 @@ from hydra_plugins.hydra_search_command.__main__ import main
 from tests.searches import FACTS
 
 from ..hydra_search_report.cases import plain
+from .refused import refused
 
 ENTRIES: dict[str, Any] = {
     "depth": "range(1, 9)",
@@ -78,19 +79,14 @@ def test_trial_waits_with_the_parameters_that_optuna_has(
 def test_what_is_not_in_the_space_is_refused_in_one_line_and_nothing_waits(
     study: optuna.Study, tmp_path: Path, capsys: pytest.CaptureFixture[str], lines: list[str], message: str
 ) -> None:
-    with pytest.raises(SystemExit) as left:
-        main(["enqueue", str(tmp_path), *lines])
-    said = capsys.readouterr()
-    assert left.value.code == 2 and message in said.err and said.err.count("\n") == 1 and not said.out
+    assert message in refused(capsys, "enqueue", str(tmp_path), *lines)
     assert not study.get_trials()
 
 
 def test_study_that_does_not_say_its_space_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     storage = JournalStorage(JournalFileBackend(str(tmp_path / "optuna_journal.log")))
     optuna.create_study(study_name="demo", storage=storage)
-    with pytest.raises(SystemExit) as left:
-        main(["enqueue", str(tmp_path), "depth=3"])
-    assert left.value.code == 2 and "does not say in which space" in capsys.readouterr().err
+    assert "does not say in which space" in refused(capsys, "enqueue", str(tmp_path), "depth=3")
 
 
 @pytest.mark.parametrize(

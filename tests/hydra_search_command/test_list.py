@@ -9,6 +9,7 @@ import pytest
 from hydra_plugins.hydra_search_command.__main__ import main
 from tests.searches import FACTS
 
+from .refused import refused
 from .test_found import in_database, in_journal
 
 KEYS = [
@@ -62,9 +63,7 @@ def test_place_that_is_not_there_is_refused(
     message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as left:
-        main(["list", *arguments])
-    assert left.value.code == 2 and message in capsys.readouterr().err
+    assert message in refused(capsys, "list", *arguments)
 
 
 def test_directory_without_searches_lists_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
