@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 from hydra_plugins.hydra_search.errors import NotFound, bad_input, one_line
 from hydra_plugins.hydra_search.files import FINGERPRINT_KEY, write_aside
-from hydra_plugins.hydra_search.studies import trials_of
-from hydra_plugins.hydra_search_report.report import status_of
+from hydra_plugins.hydra_search_report.report import SearchFacts, status_of
 
 from ._found import Found, add_storage, directory_of_search, found
 from ._output import add_json, say, say_json
+from ._state import RUNNING, State
 
 if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
     from hydra_plugins.hydra_search_report.comparison import Compared
 
     from ._output import Verbs
@@ -101,13 +103,17 @@ def _found(stack: ExitStack, name: str, storage: str | None) -> Found:
 def _compared(search: Found) -> "Compared":
     from hydra_plugins.hydra_search_report.comparison import Compared, facts_of_study
 
-    trials = trials_of(search.storage, search.study_name)
+    state = State.of(search)
     directions = [direction.name for direction in search.storage.get_study_directions(search.study_id)]
     facts = search.facts or facts_of_study(search.study_name, directions, search.study().metric_names)
-    status = status_of(facts, trials) if facts.n_trials else f"{len(trials)} trials, of a budget that is not recorded"
+    status = RUNNING if state.is_running() else _status_of(facts, state.trials)
     fingerprint = search.storage.get_study_user_attrs(search.study_id).get(FINGERPRINT_KEY)
     known = fingerprint if isinstance(fingerprint, dict) else None
-    return Compared(search.study_name, facts, trials, status, search.place, search.directory, known)
+    return Compared(search.study_name, facts, state.trials, status, search.place, search.directory, known)
+
+
+def _status_of(facts: SearchFacts, trials: Sequence["FrozenTrial"]) -> str:
+    return status_of(facts, trials) if facts.n_trials else f"{len(trials)} trials, of a budget that is not recorded"
 
 
 def _place(search: Found) -> str:

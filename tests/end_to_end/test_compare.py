@@ -94,6 +94,7 @@ def test_running_search_is_compared_and_goes_on(start_app: StartApp, run_app: Ru
     assert said.returncode == 0, said.stderr
     assert "one had running trials when this was made" in said.stdout and "one has no finished trial." in said.stdout
     assert row(said.stdout, "running") == ["1", "0"]
+    assert row(said.stdout, "status")[0] == "running"
     gate.touch()
     running.communicate(timeout=60)
     assert running.returncode == 0, running.stdout
