@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from hydra_plugins.hydra_search.hydra_line import HAS_WHITELIST
 from tests.conftest import ROOT, environment
 from tests.recorded import Recorded
 
@@ -83,7 +85,7 @@ def installed(project: Path) -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_project_that_pins_hydra_1_3_searches_with_three_lines_of_yaml(tmp_path: Path) -> None:
+def test_package_changes_nothing_in_a_project_that_pins_hydra_1_3_and_it_searches(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "venv"], cwd=tmp_path, check=True, timeout=120)
     pip(tmp_path, "install", "--quiet", PINNED)
     before = installed(tmp_path)
@@ -91,22 +93,32 @@ def test_project_that_pins_hydra_1_3_searches_with_three_lines_of_yaml(tmp_path:
     after = installed(tmp_path)
     assert before.items() <= after.items(), "nothing that was there has changed"
     assert {"hydra-core", "omegaconf"} <= before.keys() and "hydra-optuna-sweeper" not in after
+    searches_with_three_lines_of_yaml(tmp_path, "venv/bin/python")
 
-    (tmp_path / "main.py").write_text(APP)
-    (tmp_path / "conf").mkdir()
-    (tmp_path / "conf/config.yaml").write_text(BEFORE + THREE_LINES)
+
+@pytest.mark.slow
+@pytest.mark.skipif(HAS_WHITELIST, reason="for an environment that has Hydra 1.3")
+def test_project_of_this_environments_hydra_1_3_searches_with_three_lines_of_yaml(tmp_path: Path) -> None:
+    assert find_spec("hydra_plugins.hydra_optuna_sweeper") is None
+    searches_with_three_lines_of_yaml(tmp_path, sys.executable)
+
+
+def searches_with_three_lines_of_yaml(project: Path, python: str) -> None:
+    (project / "main.py").write_text(APP)
+    (project / "conf").mkdir()
+    (project / "conf/config.yaml").write_text(BEFORE + THREE_LINES)
     environ = {key: value for key, value in environment().items() if key != "PYTHONPATH"}
-    search = ["venv/bin/python", "main.py", "--multirun", "hydra/launcher=joblib", "hydra.sweeper.sampler.seed=1"]
+    search = [python, "main.py", "--multirun", "hydra/launcher=joblib", "hydra.sweeper.sampler.seed=1"]
     search += ["hydra/sweeper/pruner=median", "hydra.callbacks.mlflow.metric=loss", "hydra.sweep.dir=multirun/search"]
     search += ["hydra.callbacks.mlflow.direction=minimize"]
-    done = subprocess.run(search, cwd=tmp_path, env=environ, text=True, capture_output=True, timeout=300)
+    done = subprocess.run(search, cwd=project, env=environ, text=True, capture_output=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
 
-    recorded = Recorded(tmp_path)
+    recorded = Recorded(project)
     assert sorted(recorded.statuses()) == sorted(f"trial-{number}" for number in range(16))
-    tables = (tmp_path / "multirun/search/trials.csv").read_text()
+    tables = (project / "multirun/search/trials.csv").read_text()
     assert {"COMPLETE", "PRUNED"} == {state for state in ("COMPLETE", "PRUNED", "FAIL") if state in tables.upper()}
     losses = [run.data.metrics["loss"] for run in recorded.children.values() if "loss" in run.data.metrics]
     assert recorded.parent.data.metrics["best_loss"] == min(losses) < 0.3
-    logs = [(tmp_path / f"multirun/search/{number}/main.log").read_text() for number in range(16)]
+    logs = [(project / f"multirun/search/{number}/main.log").read_text() for number in range(16)]
     assert any("[project][INFO] - loss is" in text for text in logs), "its own logger writes into the job's own log"
