@@ -18,7 +18,7 @@ from ._model import log_model
 from ._payload import MAX_TAG_LENGTH, clean_tags, clean_text, shorten
 from ._reach import REQUESTS_AT_A_TIME, RunGone, is_database, is_gone, is_refused, is_there, made_once
 from ._record import JOB_KEY, JobRecord
-from ._upload import files_below, is_wanted, secrets_left_in, send_without
+from ._upload import files_below, is_wanted, secrets_left_in, send_without, sent_at_once
 from ._values import log_values
 from .config import Settings
 
@@ -191,12 +191,14 @@ def upload(parcel: Parcel, record: JobRecord, directory: Path, without: Sequence
     upload_files(parcel, record.artifact_uri, directory, travelling)
 
 
-def upload_files(parcel: Parcel, artifact_uri: str, directory: Path, files: Iterable[tuple[Path, str]]) -> None:
+def upload_files(parcel: Parcel, artifact_uri: str, directory: Path, files: Sequence[tuple[Path, str]]) -> None:
     """Upload files below a directory, each with the name by which it is left out, but for the parcel's secrets."""
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
     # The client would ask the server for the run again, only to learn this address.
     repository = get_artifact_repository(artifact_uri, tracking_uri=parcel.settings.tracking_uri)
+    if not parcel.secrets.keys and sent_at_once(repository, directory, [path for path, _ in files]):
+        return
 
     def parts() -> Iterator[tuple[str, Callable[[], object]]]:
         for path, name in files:

@@ -12,6 +12,7 @@ from hydra.types import RunMode
 
 from hydra_plugins.hydra_search.errors import SearchError
 from hydra_plugins.hydra_search.files import METRICS, MODEL
+from hydra_plugins.hydra_search.jobs import subdir_of
 from hydra_plugins.hydra_search.owner import every
 from hydra_plugins.hydra_search.secret_sources import secrets_of_job
 from hydra_plugins.hydra_search.secrets import Secrets
@@ -190,7 +191,7 @@ def new_record(
     if search is not None and in_search:
         record.tags[SEARCHED] = json.dumps(record.overrides)
         record.parent_run_id, record.sweep = search.run_id, search.sweep
-        record.place = os.path.normpath(str(config.hydra.sweep.subdir))
+        record.place = os.path.normpath(subdir_of(config))
         record.tags |= search.tags | {"mlflow.parentRunId": search.run_id, "study_name": settings.run_name}
     if record.confirms is not None:
         record.tags[CONFIRMS] = str(record.confirms)

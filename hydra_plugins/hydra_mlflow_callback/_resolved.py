@@ -3,6 +3,7 @@
 import logging
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -60,6 +61,7 @@ def save_resolved_config(resolved: dict[str, object], folder: Path) -> None:
 
 def choices_of(config: DictConfig, settings: Settings) -> dict[str, str]:
     """Return what the job took from each config group, `model: svm`, as tags: its parent does not have them."""
-    chosen = {str(group): option for group, option in config.hydra.runtime.choices.items() if option is not None}
+    choices = cast("dict[str, object]", OmegaConf.to_container(config.hydra.runtime.choices, resolve=True))
+    chosen = {group: option for group, option in choices.items() if option is not None}
     left_out = tuple(group for group in chosen if group.startswith("hydra/") or group in settings.exclude_params)
     return {clean_key(group): str(option) for group, option in chosen.items() if group not in left_out}

@@ -1,10 +1,11 @@
 """What travels of a folder: its regular files, each on its own; in place of one that holds secrets, a copy without."""
 
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase as fnmatch
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -13,6 +14,9 @@ from yaml import YAMLError
 from hydra_plugins.hydra_search.files import MULTIRUN
 from hydra_plugins.hydra_search.secret_sources import recorded_yaml, secrets_of
 from hydra_plugins.hydra_search.secrets import Secrets
+
+if TYPE_CHECKING:
+    from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
 OF_HYDRA = ("config.yaml", "hydra.yaml", "overrides.yaml", MULTIRUN)
 TEXTS = (".csv", ".err", ".html", ".json", ".log", ".md", ".out", ".toml", ".txt", ".yaml", ".yml")
@@ -50,11 +54,12 @@ def _walk(folder: Path, root: Path, without: Sequence[str] = ()) -> Iterator[tup
 def _obstacle(path: Path, root: Path) -> str:
     try:
         str(path).encode()
-        target = path.resolve(strict=True)
-        kind = target.stat().st_mode
-        if path.is_symlink() and not (stat.S_ISREG(kind) and target.is_relative_to(root)):
-            return "a link that leads to no file of the same directory"
-        if not stat.S_ISREG(kind):
+        kind = path.lstat().st_mode
+        if stat.S_ISLNK(kind):
+            target = path.resolve(strict=True)
+            if not (target.is_file() and target.is_relative_to(root)):
+                return "a link that leads to no file of the same directory"
+        elif not stat.S_ISREG(kind):
             return "no regular file"
         with path.open("rb"):  # after the look: to open a FIFO would wait for ever
             return ""
@@ -98,6 +103,28 @@ def send_without(secrets: Secrets, path: Path, send: Callable[[str], object]) ->
         copy = Path(folder, path.name)
         copy.write_text(text, encoding="utf-8", newline="")
         send(str(copy))
+
+
+def sent_at_once(repository: "ArtifactRepository", directory: Path, files: Iterable[Path]) -> bool:
+    """Copy files below the directory to a disk of this machine, all in one call. Returns False if it can't be done.
+
+    One by one, MLflow looks at every folder on the way to each of them: a tenth of a short job's time.
+    """
+    from mlflow.exceptions import MlflowException
+    from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+
+    if not isinstance(repository, LocalArtifactRepository):
+        return False
+    try:
+        with TemporaryDirectory() as folder:
+            for path in files:
+                link = Path(folder, path.relative_to(directory))
+                link.parent.mkdir(parents=True, exist_ok=True)
+                link.symlink_to(path.absolute())
+            repository.log_artifacts(folder)  # type: ignore[no-untyped-call]
+    except (OSError, MlflowException):
+        return False
+    return True
 
 
 def _without(secrets: Secrets, path: Path) -> str | None:

@@ -88,6 +88,7 @@ class ChecksWorker(Protocol):
         """Refuse, by ValueError, a machine from which the worker does not see what the callback needs."""
 
 
+DEFAULT_SUBDIR = "${hydra.job.num}"
 # Modules that a callback needs in each worker. A sweeper may have them imported once, before there are workers.
 WORKER_IMPORTS: list[str] = []
 
@@ -162,9 +163,12 @@ def subdir_of(job: DictConfig) -> str:
     Raises:
         BadInput: it can't be resolved.
     """
+    hydra = job.hydra
+    if _subdir_of(hydra) == DEFAULT_SUBDIR:  # to resolve any takes a job of a search as long as to draw its values
+        return str(hydra.job.num)
     try:
         with _as_current_job(job):
-            return str(job.hydra.sweep.subdir)
+            return str(hydra.sweep.subdir)
     except OmegaConfBaseException as error:
         raise _bad_subdir(job, f"can't be resolved ({_one_line(error).rstrip('.')})") from error
 
@@ -176,9 +180,13 @@ def check_subdirs(config: DictConfig, jobs: Iterable[DictConfig]) -> None:
 
 
 def _bad_subdir(config: DictConfig, rule: str) -> BadInput:
-    sweep = OmegaConf.to_container(config.hydra.sweep, resolve=False)
-    written = sweep.get("subdir") if isinstance(sweep, dict) else None
-    return bad_input("hydra.sweep.subdir", written, rule, "Write ${hydra.job.num}, Hydra's own default.")
+    return bad_input("hydra.sweep.subdir", _subdir_of(config.hydra), rule, f"Write {DEFAULT_SUBDIR}, Hydra's own.")
+
+
+def _subdir_of(hydra: DictConfig) -> object:
+    """Return `hydra.sweep.subdir` as it is written."""
+    sweep = OmegaConf.to_container(hydra.sweep, resolve=False)
+    return sweep.get("subdir") if isinstance(sweep, dict) else None
 
 
 def _unknown_key(

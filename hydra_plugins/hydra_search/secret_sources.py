@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 from urllib.parse import quote
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -75,10 +76,11 @@ def secrets_of_job(config: DictConfig) -> Secrets:
     Args:
         config: of a job, Hydra's node included.
     """
-    given = [OVERRIDE.fullmatch(str(line)) for line in config.hydra.overrides.task]
+    hydra = config.hydra
+    given = [OVERRIDE.fullmatch(str(line)) for line in hydra.overrides.task]
     overrides = {plain_key(found["key"]): found["value"] for found in given if found}
-    choices = tuple(config.hydra.runtime.choices.items())
-    which = (config.hydra.sweep.dir, config.hydra.runtime.output_dir if not choices else "", choices, tuple(overrides))
+    choices = tuple(cast("dict[str, object]", OmegaConf.to_container(hydra.runtime.choices, resolve=True)).items())
+    which = (hydra.sweep.dir, hydra.runtime.output_dir if not choices else "", choices, tuple(overrides))
     if which not in _OF_JOBS:
         _OF_JOBS[which] = secrets_of(config)
     found = _OF_JOBS[which]

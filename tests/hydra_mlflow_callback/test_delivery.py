@@ -11,6 +11,7 @@ import pytest
 from mlflow.entities import Param
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.utils.file_utils import local_file_uri_to_path
 
 from hydra_plugins.hydra_mlflow_callback._delivery import deliver
 from hydra_plugins.hydra_mlflow_callback._record import JobRecord, load_job
@@ -202,6 +203,26 @@ def test_only_regular_files_of_the_directory_travel_and_the_others_are_said_in_o
     (line,) = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
     for name in ("away", "folder", "nothing", "circle", "sub/fifo", "dataset.json", "\\udcff", "socket"):
         assert f"{name} (" in line
+
+
+def test_file_that_can_not_be_copied_is_sent_again_and_keeps_no_other_from_going(
+    settings: Settings, client: TrackingClient, make_job: MakeJob
+) -> None:
+    record, directory = make_job(0, 0.5)
+    (directory / "sub").mkdir()
+    for name in ("a.txt", "sub/m.txt", "z.txt"):
+        (directory / name).write_text(name)
+    run = client.create_run(settings.experiment_id, run_name=record.name)
+    record.run_id, record.artifact_uri = run.info.run_id, run.info.artifact_uri
+    taken = Path(local_file_uri_to_path(record.artifact_uri), "sub")
+    taken.parent.mkdir(parents=True, exist_ok=True)
+    taken.write_text("no folder")
+    with pytest.raises(OSError, match="sub"):
+        deliver(settings, record, directory)
+    assert set(client.files(record.run_id)) == {"a.txt", "sub", "z.txt"} and not record.sent
+    taken.unlink()
+    deliver(settings, record, directory)
+    assert set(client.files(record.run_id)) == {"a.txt", "sub/m.txt", "z.txt"} and record.sent
 
 
 def test_value_that_is_refused_is_left_out_alone(

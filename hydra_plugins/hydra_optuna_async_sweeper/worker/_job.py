@@ -57,10 +57,12 @@ def run_job(
     before, here = instance.cfg, Path.cwd()
     instance.cfg = cast("HydraConf", config)  # as far as `${hydra:...}` needs it
     try:
-        output_dir = Path(str(config.hydra.sweep.dir), subdir or str(config.hydra.sweep.subdir))
-        with read_write(config.hydra.runtime), open_dict(config.hydra.runtime):
-            config.hydra.runtime.output_dir = os.path.abspath(output_dir)  # noqa: PTH100  # as Hydra: links are kept
-        OmegaConf.set_readonly(config.hydra, True)
+        hydra = config.hydra
+        runtime, sweep = hydra.runtime, hydra.sweep
+        output_dir = Path(str(sweep.dir), subdir or str(sweep.subdir))
+        with read_write(runtime), open_dict(runtime):
+            runtime.output_dir = os.path.abspath(output_dir)  # noqa: PTH100  # as Hydra: links are kept
+        OmegaConf.set_readonly(hydra, True)
         instance.cfg = cast("HydraConf", hidden := _hidden(config))
         OmegaConf.copy_cache(from_config=config, to_config=job.task_config)
         output_dir.mkdir(parents=True, exist_ok=True)
@@ -123,11 +125,12 @@ def _save_configs(job: "ComposedJob", hidden: DictConfig) -> None:
 def _what_differs(hydra: DictConfig) -> dict[str, object]:
     """Return what is this job's own of the `hydra` node, as it is written."""
     subdir = OmegaConf.to_container(hydra.sweep, resolve=False)["subdir"]  # type: ignore[call-overload, index]
-    job = {"id": hydra.job.id, "num": hydra.job.num}
+    of_job = hydra.job
+    job = {"id": of_job.id, "num": of_job.num}
     if not HAS_WHITELIST:  # in 1.4 it is the same text in every job
-        job["override_dirname"] = OmegaConf.to_container(hydra.job, resolve=False)["override_dirname"]  # type: ignore[call-overload, index]
-    if hydra.job.env_set:
-        job["env_set"] = OmegaConf.to_container(hydra.job.env_set)
+        job["override_dirname"] = OmegaConf.to_container(of_job, resolve=False)["override_dirname"]  # type: ignore[call-overload, index]
+    if of_job.env_set:
+        job["env_set"] = OmegaConf.to_container(of_job.env_set)
     return {
         "hydra": {
             "job": job,
