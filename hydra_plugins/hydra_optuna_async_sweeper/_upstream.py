@@ -73,8 +73,7 @@ def pickled(config: DictConfig) -> bytes:
     try:
         return pickle.dumps(config)
     except (pickle.PicklingError, AttributeError):  # in a worker: it has dataclasses of the sweep's `__main__`
-        dumped: bytes = cloudpickle.dumps(config)
-        return dumped
+        return bytes(cloudpickle.dumps(config))
 
 
 def hidden_hydra(config: DictConfig) -> DictConfig:
@@ -137,8 +136,7 @@ def name_overrides(hydra: DictConfig, overrides: "Sequence[Override]") -> None:
 
 def returned(job: "JobReturn") -> object:
     """Return what a job returned, or the exception that ended it; the public `return_value` would raise that again."""
-    value: object = job._return_value
-    return value
+    return cast("object", job._return_value)
 
 
 def trial_id(trial: "FrozenTrial | Trial") -> int:
@@ -148,8 +146,7 @@ def trial_id(trial: "FrozenTrial | Trial") -> int:
 
 def database_of(storage: "BaseStorage") -> "RDBStorage":
     """Return the database below the cache that `optuna.storages.get_storage` puts around it."""
-    database: RDBStorage = storage._backend  # type: ignore[attr-defined]
-    return database
+    return cast("RDBStorage", storage._backend)  # type: ignore[attr-defined]
 
 
 def take_sample(
