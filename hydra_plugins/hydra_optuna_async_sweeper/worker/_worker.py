@@ -5,13 +5,9 @@ import logging
 import os
 import socket
 from contextlib import nullcontext
-from copy import deepcopy
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from omegaconf import OmegaConf
 
 from hydra_plugins.hydra_search.errors import CantStart
 from hydra_plugins.hydra_search.hydra_line import set_up_logging
@@ -111,17 +107,8 @@ class Worker:
 
     def restore_log(self) -> None:
         """Log as Hydra does between jobs, not into the file of the last one."""
-        settings, verbose = self._logging
-        set_up_logging(settings, verbose, self.hydra_context)
-
-    @cached_property
-    def _logging(self) -> tuple["DictConfig | None", object]:
-        """Hydra's own logging, its interpolations resolved once and not after each job; and what is verbose."""
         hydra = self.config.hydra
-        settings = deepcopy(hydra.hydra_logging)
-        if settings is not None:
-            OmegaConf.resolve(settings)
-        return settings, hydra.verbose
+        set_up_logging(hydra.hydra_logging, hydra.verbose, self.hydra_context)
 
 
 def enter_folder(folder: str) -> None:
