@@ -33,7 +33,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST
 from mlflow.utils.validation import _validate_batch_log_data
 
-from hydra_plugins.hydra_mlflow_callback import _client
+from hydra_plugins.hydra_mlflow_callback import _client, _reach
 
 PARAMS_PER_REQUEST = TAGS_PER_REQUEST = 100
 METRICS_PER_REQUEST = ENTITIES_PER_REQUEST = 1000
@@ -303,6 +303,7 @@ def _point(metric: Metric) -> tuple[str, int, int, float]:
 def put_in_place(client: TrackingClient, monkeypatch: pytest.MonkeyPatch) -> TrackingClient:
     """Make this the client of the callback, and of `mlflow.start_run`, by which it opens a job's run."""
     monkeypatch.setattr(_client, "client_of", lambda _: client)
+    monkeypatch.setattr(_reach, "_breakers", {})
     monkeypatch.setattr("mlflow.tracking.fluent.MlflowClient", lambda: client)
     monkeypatch.setattr("mlflow.set_tracking_uri", lambda _: None)
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)

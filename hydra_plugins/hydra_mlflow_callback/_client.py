@@ -45,13 +45,17 @@ _BOUNDS = {
 
 def connect(settings: Settings) -> "MlflowClient":
     """Return a client, and point MLflow's fluent functions in this process to the same place."""
+    point_to(settings)
+    return client_of(settings.tracking_uri)
+
+
+def point_to(settings: Settings) -> None:
+    """Point MLflow's fluent functions in this process to the store, which need not answer for that."""
     for name, value in _BOUNDS.items():
         os.environ.setdefault(name, value)
-    client = client_of(settings.tracking_uri)
-    import mlflow
-
+    with nullcontext() if "mlflow" in sys.modules else _uncollected():
+        import mlflow
     mlflow.set_tracking_uri(settings.tracking_uri)
-    return client
 
 
 def client_for(settings: Settings) -> "MlflowClient":
@@ -62,12 +66,11 @@ def client_for(settings: Settings) -> "MlflowClient":
 @cache
 def client_of(tracking_uri: str) -> "MlflowClient":
     """Return the one client of this process for a store. Tests put their own here."""
-    with _uncollected():
-        import mlflow
+    import mlflow
 
-        for chatty in ("alembic", "mlflow.store.db.utils"):
-            logging.getLogger(chatty).setLevel(logging.WARNING)
-        return mlflow.MlflowClient(tracking_uri)
+    for chatty in ("alembic", "mlflow.store.db.utils"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    return mlflow.MlflowClient(tracking_uri)
 
 
 @contextmanager
@@ -95,6 +98,7 @@ def open_experiment(settings: Settings) -> Settings:
         reaching(settings),
         said_if_slow(f"Connecting to MLflow at {masked(settings.tracking_uri)}"),
         database_lock(settings.tracking_uri),
+        _uncollected(),  # a new file takes .75 s instead of 1.06
     ):
         experiment_id = _experiment_id(connect(settings), settings)
     return dataclasses.replace(settings, experiment_id=experiment_id)

@@ -195,6 +195,8 @@ def upload_files(parcel: Parcel, artifact_uri: str, directory: Path, files: Sequ
     """Upload files below a directory, each with the name by which it is left out, but for the parcel's secrets."""
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
+    if not files:
+        return
     # The client would ask the server for the run again, only to learn this address.
     repository = get_artifact_repository(artifact_uri, tracking_uri=parcel.settings.tracking_uri)
     if not parcel.secrets.keys and sent_at_once(repository, directory, [path for path, _ in files]):

@@ -5,6 +5,7 @@ import logging
 import os
 import threading
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from hydra_plugins.hydra_search.trials import CONFIRMS
 from hydra_plugins.hydra_trial import confirmed_number, listening
 
 from ._backlog import Backlog
-from ._client import client_for, connect
+from ._client import client_for, point_to
 from ._delivery import deliver, open_run, say_left_out
 from ._end import End, end_of
 from ._model import SEARCHED, NoModel
@@ -54,7 +55,8 @@ class JobRun:
         self.settings, self.secrets = settings, secrets
         self.record, self.directory = record, directory
         self._n_sent = 0
-        self._breaker = breaker_of(connect(settings), settings.tracking_uri)
+        point_to(settings)
+        self._breaker = breaker_of(settings.tracking_uri)
         self._run: Run | None = None
         self._opening = threading.Lock()
         self._left_open: list[str] = []
@@ -133,7 +135,7 @@ class JobRun:
             end = end_of(job_return, self.settings)
             end = End(end.status, end.values, end.error and self.secrets.text(end.error), end.pruned)
             conclude(self.settings, self.record, self.directory, end)
-            is_new = backlog is None and not self.record.is_asked_for
+            is_new = (backlog is None or backlog.is_near) and not self.record.is_asked_for
             self.record.is_asked_for |= is_new  # one write says both that the job has ended and what comes next
             self.record.save(self.directory)
             for run_id in {*self._left_open} - {self.record.run_id}:  # the job itself has opened them
@@ -143,7 +145,7 @@ class JobRun:
             self._say_later(error)
             is_complete = is_new = False
         if is_complete and backlog and not (self.settings.log_model and (self.directory / MODEL).is_file()):
-            backlog.put(self._send)
+            backlog.put(partial(self._send, is_new))
         elif is_complete:
             self._send(is_new)
         if self.settings.register_model and not self.record.sent:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
-from weakref import WeakKeyDictionary
 
 from hydra_plugins.hydra_search.errors import SearchError
 
@@ -163,9 +162,9 @@ class Breaker:
         return bool(answer.status_code < 500)
 
 
-_breakers: WeakKeyDictionary[object, Breaker] = WeakKeyDictionary()
+_breakers: dict[str, Breaker] = {}
 
 
-def breaker_of(client: "MlflowClient", tracking_uri: str) -> Breaker:
-    """Return the breaker of a client: this process has one client for a store."""
-    return _breakers.setdefault(client, Breaker(tracking_uri))
+def breaker_of(tracking_uri: str) -> Breaker:
+    """Return the breaker of this process for a store."""
+    return _breakers.setdefault(tracking_uri, Breaker(tracking_uri))

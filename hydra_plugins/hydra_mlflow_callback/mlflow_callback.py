@@ -109,11 +109,9 @@ class MLflowCallback(Callback):
         if self.enabled:
             from ._backlog import Backlog
             from ._client import check_worker
-            from ._reach import is_sqlite
 
             check_worker(self.settings, elsewhere=not self._started_by.is_here())
-            # A file is written at once: threads would only contend with the job for this process.
-            self._backlog = None if is_sqlite(self.settings.tracking_uri) else Backlog(self.settings.tracking_uri)
+            self._backlog = Backlog(self.settings.tracking_uri)
 
     def on_worker_end(self) -> None:
         """Send what is left. What takes too long is left to the end of the search. See hydra_search's EndsWorker."""
@@ -145,6 +143,8 @@ class MLflowCallback(Callback):
     def on_multirun_end(self, config: "DictConfig", **kwargs: Any) -> None:
         """Deliver what could not be sent before, close what was left open, and say how the jobs ended."""
         error = sys.exc_info()[1]  # Hydra calls this in a `finally`
+        if self._backlog:  # of a worker in this process that was interrupted: what it sends is not to be sent twice
+            self._backlog.end(seconds=0)
         if self._live:
             self._live.close()
         if self.search and is_refusal(error):

@@ -3,6 +3,8 @@
 import pickle
 import re
 import signal
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -174,6 +176,26 @@ def test_end_that_fails_leaves_no_parent_running_and_no_status_0(
     monkeypatch.setattr("hydra_plugins.hydra_mlflow_callback._search_run.connect", fail)
     with pytest.raises(SystemExit, match=r"not recorded to its end .*what nobody has thought of"):
         callback.on_multirun_end(job_config(sweep_dir))
+
+
+def test_job_whose_run_is_being_made_when_the_search_is_left_has_one_run(
+    client: TrackingClient, sweep_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    callback, begun, make = start(sweep_dir, search=True), threading.Event(), client.create_run
+
+    def make_slowly(*args: Any, **kwargs: Any) -> Any:
+        begun.set()
+        time.sleep(0.5)
+        return make(*args, **kwargs)
+
+    monkeypatch.setattr(client, "create_run", make_slowly)
+    callback.on_worker_start()
+    callback.on_job_start(job_config(sweep_dir, 1, x=0.5))
+    callback.on_job_end(job_config(sweep_dir, 1, x=0.5), returned(0.5))
+    assert begun.wait(10)
+    callback.on_multirun_end(job_config(sweep_dir))
+    (run,) = [run for run in client.search_runs(["1"]) if run.info.run_name == "trial-1"]
+    assert run.info.status == "FINISHED"
 
 
 def test_job_that_changes_the_directory_loses_no_record(

@@ -52,6 +52,7 @@ class Composer:
         self._config = config
         self.composed = dict(composed or {})
         self._templates: dict[tuple[str, ...], _Template] = {}
+        self._groups: dict[str, bool] = {}
 
     @cached_property
     def _parser(self) -> OverridesParser:
@@ -97,8 +98,10 @@ class Composer:
 
     def _is_value(self, override: Override) -> bool:
         """Tell a plain `key=value` from what needs the defaults list: groups, packages, Hydra's own settings."""
-        plain = override.package is None and not override.is_hydra_override()
-        return plain and not self._loader.get_group_options(override.key_or_group)
+        key = override.key_or_group
+        if key not in self._groups:  # Hydra would look into every folder of the search path again
+            self._groups[key] = bool(self._loader.get_group_options(key))
+        return override.package is None and not override.is_hydra_override() and not self._groups[key]
 
 
 class _Template:
