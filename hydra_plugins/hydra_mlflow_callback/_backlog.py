@@ -11,14 +11,14 @@ from pathlib import Path
 
 from ._client import client_for
 from ._delivery import deliver
-from ._reach import REQUESTS_AT_A_TIME, is_database, is_sqlite, is_there
+from ._reach import REQUESTS_AT_A_TIME, is_database, is_there
 from ._record import JobRecord, SearchRecord
 from ._summary import ranked
 
 log = logging.getLogger(__name__)
 
-# Of one process. What does not fit is sent by the search's end: no job waits. To a file, it sends itself.
-LARGEST_BACKLOG, LARGEST_TO_A_FILE = 256, 8
+# Of one process. What does not fit is sent by the search's end: no job waits.
+LARGEST_BACKLOG = 256
 SECONDS_BETWEEN_LINES = 5.0
 # The report, which is made when the workers have ended, names the runs that there are by then.
 SECONDS_AT_THE_END = 20.0
@@ -34,23 +34,16 @@ class Backlog:
     """What a worker has still to send while it runs the next jobs. A process that is killed leaves it on disk."""
 
     def __init__(self, tracking_uri: str) -> None:
-        self.is_near = is_sqlite(tracking_uri)
         self._n_threads = n_senders(tracking_uri)
-        most = LARGEST_TO_A_FILE if self.is_near else LARGEST_BACKLOG
-        self._waiting: queue.Queue[Callable[[], None] | None] = queue.Queue(most)
+        self._waiting: queue.Queue[Callable[[], None] | None] = queue.Queue(LARGEST_BACKLOG)
         self._threads: list[threading.Thread] = []
 
     def put(self, send: Callable[[], None]) -> bool:
-        """Have something sent soon, by a call that raises nothing. Returns False if there is no room for it.
-
-        Where a file is behind by some of them, jobs come faster than they can be written, and this one is written here.
-        """
+        """Have something sent soon, by a call that raises nothing. Returns False if there is no room for it."""
         try:
             self._waiting.put_nowait(send)
         except queue.Full:
-            if self.is_near:
-                send()
-            return self.is_near
+            return False
         if len(self._threads) < self._n_threads:
             # Daemons: a process that is told to end does not wait for a server.
             self._threads.append(threading.Thread(target=self._send, name="mlflow-delivery", daemon=True))

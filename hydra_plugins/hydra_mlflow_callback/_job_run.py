@@ -5,7 +5,6 @@ import logging
 import os
 import threading
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +25,7 @@ from ._delivery import deliver, open_run, say_left_out
 from ._end import End, end_of
 from ._model import SEARCHED, NoModel
 from ._payload import clean_key, now, numbers_in, params_of
-from ._reach import breaker_of
+from ._reach import beside_a_job, breaker_of
 from ._record import JOB_KEY, JobRecord, SearchRecord
 from ._resolved import choices_of, save_resolved_config, task_config
 from ._upstream import active_run
@@ -111,7 +110,8 @@ class JobRun:
         if not (new or params) or self._breaker.is_open():
             return
         try:
-            left_out = log_values(client_for(self.settings), str(self.run().info.run_id), new, params)
+            with beside_a_job(self.settings.tracking_uri):
+                left_out = log_values(client_for(self.settings), str(self.run().info.run_id), new, params)
             say_left_out(self.record.name, left_out)
             self._n_sent, self.record.params_sent = n_metrics, True
         except Exception as error:  # anything a server or a network can raise: the job goes on without
@@ -135,7 +135,7 @@ class JobRun:
             end = end_of(job_return, self.settings)
             end = End(end.status, end.values, end.error and self.secrets.text(end.error), end.pruned)
             conclude(self.settings, self.record, self.directory, end)
-            is_new = (backlog is None or backlog.is_near) and not self.record.is_asked_for
+            is_new = backlog is None and not self.record.is_asked_for
             self.record.is_asked_for |= is_new  # one write says both that the job has ended and what comes next
             self.record.save(self.directory)
             for run_id in {*self._left_open} - {self.record.run_id}:  # the job itself has opened them
@@ -145,7 +145,7 @@ class JobRun:
             self._say_later(error)
             is_complete = is_new = False
         if is_complete and backlog and not (self.settings.log_model and (self.directory / MODEL).is_file()):
-            backlog.put(partial(self._send, is_new))
+            backlog.put(self._send)
         elif is_complete:
             self._send(is_new)
         if self.settings.register_model and not self.record.sent:

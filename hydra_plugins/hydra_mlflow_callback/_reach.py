@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
 from hydra_plugins.hydra_search.errors import SearchError
@@ -36,6 +36,19 @@ def is_database(tracking_uri: str) -> bool:
 def is_sqlite(tracking_uri: str) -> bool:
     """Tell whether the store is a file, to which nothing is far."""
     return tracking_uri.startswith("sqlite")
+
+
+_writing = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_writing.acquire, after_in_parent=_writing.release, after_in_child=_writing.release)
+
+
+def beside_a_job(tracking_uri: str) -> AbstractContextManager[object]:
+    """Return what a thread holds while it writes: to a file, a job that forks waits for that.
+
+    SQLite's own locks would be copied as they are, and whatever the child does with SQLite wait for them for ever.
+    """
+    return _writing if is_sqlite(tracking_uri) else nullcontext()
 
 
 class RunGone(SearchError):

@@ -28,7 +28,7 @@ from ._end import end_of_lost
 from ._job_run import conclude
 from ._parent import LOCK_FILE, parent_of
 from ._payload import MAX_TAG_LENGTH, clean_key, clean_text, now, shorten
-from ._reach import is_gone, is_there
+from ._reach import beside_a_job, is_gone, is_there
 from ._record import JOB_KEY, JobRecord, SearchRecord, goes_on, is_left_to, is_refused, load_search, records_below
 from ._summary import Summary, best_curve, counted, summarize
 from ._upload import files_of, secrets_left_in
@@ -106,7 +106,8 @@ class LiveCurve:
         records = [record for _, record in records_below(self.directory, self.search.run_id)]
         points = best_curve([r for r in records if (r.end_time or latest + 1) <= latest], self.search.settings)
         try:
-            with FileLock(self.directory / LOCK_FILE, timeout=0):
+            uri = self.search.settings.tracking_uri
+            with FileLock(self.directory / LOCK_FILE, timeout=0), beside_a_job(uri):
                 if points[self._n_sent :]:
                     log_values(client_for(self.search.settings), self.search.run_id, points[self._n_sent :])
                 self._n_sent = len(points)

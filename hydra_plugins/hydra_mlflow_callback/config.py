@@ -94,8 +94,8 @@ class MLflowCallbackConf:
     # e.g. digits
     register_model: str | None = None
 
-    # Jobs do not wait for MLflow. Seconds that the end of a search may take to deliver what it has not taken meanwhile;
-    # then the command is said that delivers the rest
+    # Jobs do not wait for a server. Seconds that the end of a search may take to deliver what it has not taken
+    # meanwhile; then the command is said that delivers the rest
     # e.g. 60
     delivery_timeout: float = 600.0
 

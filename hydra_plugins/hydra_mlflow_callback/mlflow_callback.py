@@ -109,15 +109,18 @@ class MLflowCallback(Callback):
         if self.enabled:
             from ._backlog import Backlog
             from ._client import check_worker
+            from ._reach import is_sqlite
 
             check_worker(self.settings, elsewhere=not self._started_by.is_here())
-            self._backlog = Backlog(self.settings.tracking_uri)
+            # A file is written at once. A thread would gain a hundredth, and a job that forks meanwhile a child that
+            # waits for ever: SQLite's own locks are copied as they are, with nobody to release them.
+            self._backlog = None if is_sqlite(self.settings.tracking_uri) else Backlog(self.settings.tracking_uri)
 
     def on_worker_end(self) -> None:
         """Send what is left. What takes too long is left to the end of the search. See hydra_search's EndsWorker."""
-        backlog, self._backlog = self._backlog, None
-        if backlog:
-            backlog.end(self.settings.delivery_timeout)
+        if self._backlog:
+            self._backlog.end(self.settings.delivery_timeout)
+        self._backlog = None  # not sooner: where Ctrl-C comes between, `on_multirun_end` is to know of it
 
     def on_job_start(self, config: "DictConfig", **kwargs: Any) -> None:
         """Open the job's run and make it the active one, so that `mlflow.log_*` in the job lands there."""

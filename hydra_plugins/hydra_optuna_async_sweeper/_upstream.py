@@ -8,8 +8,7 @@ import dataclasses
 import pickle
 from contextlib import suppress
 from copy import deepcopy
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import cloudpickle
 from hydra._internal import config_loader_impl
@@ -20,10 +19,9 @@ from optuna.pruners import _filter_study
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.search_space import IntersectionSearchSpace
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
     from hydra.core.override_parser.types import Override
     from hydra.core.utils import JobReturn
@@ -54,16 +52,6 @@ class QuickJournal(JournalStorage):
             return list(trials) if states is None else [trial for trial in trials if trial.state in states]
 
 
-class QuickFile(JournalFileBackend):
-    """A journal's file that is not opened to be read where nothing was added: a trial looks sixteen times."""
-
-    def read_logs(self, log_number_from: int) -> "Generator[dict[str, Any], None, None]":  # Any: Optuna's own
-        """Yield the lines from this number on. Raises what reading a file does."""
-        known = self._log_number_offset.get(log_number_from)
-        if known is None or Path(self._file_path).stat().st_size > known:
-            yield from super().read_logs(log_number_from)
-
-
 # dataclasses tell "no default" by identity, which a class loses that travels by value.
 copyreg.pickle(type(dataclasses.MISSING), lambda _: "MISSING")
 
@@ -73,7 +61,8 @@ def pickled(config: DictConfig) -> bytes:
     try:
         return pickle.dumps(config)
     except (pickle.PicklingError, AttributeError):  # in a worker: it has dataclasses of the sweep's `__main__`
-        return bytes(cloudpickle.dumps(config))
+        dumped: bytes = cloudpickle.dumps(config)
+        return dumped
 
 
 def hidden_hydra(config: DictConfig) -> DictConfig:
@@ -136,7 +125,8 @@ def name_overrides(hydra: DictConfig, overrides: "Sequence[Override]") -> None:
 
 def returned(job: "JobReturn") -> object:
     """Return what a job returned, or the exception that ended it; the public `return_value` would raise that again."""
-    return cast("object", job._return_value)
+    value: object = job._return_value
+    return value
 
 
 def trial_id(trial: "FrozenTrial | Trial") -> int:
@@ -146,7 +136,8 @@ def trial_id(trial: "FrozenTrial | Trial") -> int:
 
 def database_of(storage: "BaseStorage") -> "RDBStorage":
     """Return the database below the cache that `optuna.storages.get_storage` puts around it."""
-    return cast("RDBStorage", storage._backend)  # type: ignore[attr-defined]
+    database: RDBStorage = storage._backend  # type: ignore[attr-defined]
+    return database
 
 
 def take_sample(

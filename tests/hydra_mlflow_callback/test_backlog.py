@@ -9,7 +9,7 @@ from hydra_plugins.hydra_mlflow_callback import _backlog
 from hydra_plugins.hydra_mlflow_callback._backlog import Backlog
 
 
-@pytest.mark.parametrize(("uri", "at_a_time"), [("http://server", 4), ("databricks", 4), ("postgresql://server/db", 1)])
+@pytest.mark.parametrize(("uri", "at_a_time"), [("http://server", 4), ("databricks", 4), ("sqlite:///a.db", 1)])
 def test_all_is_sent_by_the_end_several_at_a_time_to_a_server(uri: str, at_a_time: int) -> None:
     backlog, lock, now, most, sent = Backlog(uri), threading.Lock(), [0], [0], []
 
@@ -46,23 +46,9 @@ def test_end_that_has_no_time_waits_for_what_is_under_way_only() -> None:
 
 def test_backlog_that_is_full_takes_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_backlog, "LARGEST_BACKLOG", 1)
-    backlog, begun, gate = Backlog("postgresql://server/db"), threading.Event(), threading.Event()
+    backlog, begun, gate = Backlog("sqlite:///a.db"), threading.Event(), threading.Event()
     backlog.put(lambda: begun.set() or (gate.wait(10) and None))  # type: ignore[func-returns-value]
     assert begun.wait(10)
     assert [backlog.put(lambda: None) for _ in range(3)] == [True, False, False]
     gate.set()
     backlog.end()
-
-
-def test_job_whose_file_is_behind_writes_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_backlog, "LARGEST_TO_A_FILE", 1)
-    backlog, begun, gate = Backlog("sqlite:///a.db"), threading.Event(), threading.Event()
-    sent: list[tuple[int, str]] = []
-    backlog.put(lambda: begun.set() or (gate.wait(10) and None))  # type: ignore[func-returns-value]
-    assert begun.wait(10)
-    for number in range(3):
-        assert backlog.put(lambda n=number: sent.append((n, threading.current_thread().name)))
-    assert sent == [(1, "MainThread"), (2, "MainThread")]
-    gate.set()
-    backlog.end()
-    assert sent[2:] == [(0, "mlflow-delivery")]

@@ -178,8 +178,9 @@ def test_end_that_fails_leaves_no_parent_running_and_no_status_0(
         callback.on_multirun_end(job_config(sweep_dir))
 
 
+@pytest.mark.parametrize("in_the_wait", [False, True])
 def test_job_whose_run_is_being_made_when_the_search_is_left_has_one_run(
-    client: TrackingClient, sweep_dir: Path, monkeypatch: pytest.MonkeyPatch
+    client: TrackingClient, sweep_dir: Path, monkeypatch: pytest.MonkeyPatch, in_the_wait: bool
 ) -> None:
     callback, begun, make = start(sweep_dir, search=True), threading.Event(), client.create_run
 
@@ -193,6 +194,10 @@ def test_job_whose_run_is_being_made_when_the_search_is_left_has_one_run(
     callback.on_job_start(job_config(sweep_dir, 1, x=0.5))
     callback.on_job_end(job_config(sweep_dir, 1, x=0.5), returned(0.5))
     assert begun.wait(10)
+    if in_the_wait:
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr("threading.Thread.join", lambda _: signal.raise_signal(signal.SIGINT))
+            callback.on_worker_end()
     callback.on_multirun_end(job_config(sweep_dir))
     (run,) = [run for run in client.search_runs(["1"]) if run.info.run_name == "trial-1"]
     assert run.info.status == "FINISHED"

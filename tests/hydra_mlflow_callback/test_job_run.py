@@ -146,23 +146,6 @@ def test_job_that_asks_for_its_run_has_one_and_the_same_from_then_on(
     assert client.calls["create_run"] == 1 and client.runs()["trial-1"].info.run_id in found
 
 
-def test_next_job_begins_while_the_run_of_the_last_one_is_written_to_a_file(
-    settings: Settings, search: SearchRecord, client: TrackingClient, sweep_dir: Path
-) -> None:
-    gate, backlog = threading.Event(), Backlog("sqlite:///one.db")
-    backlog.put(lambda: gate.wait(10) and None)
-    JobRun.open(settings, search, job_config(sweep_dir, 1, x=0.5)).close(returned(0.5), backlog)
-    next_one = JobRun.open(settings, search, job_config(sweep_dir, 2, x=0.7))
-    left = load_job(sweep_dir / "1")
-    assert (left.status, left.sent, client.calls["create_run"]) == ("FINISHED", False, 0)
-    gate.set()
-    wait_for(lambda: load_job(sweep_dir / "1").sent, 10, "the delivery")
-    next_one.close(returned(0.7), backlog)
-    backlog.end()
-    assert {client.runs()[name].info.status for name in ("trial-1", "trial-2")} == {"FINISHED"}
-    assert client.calls["search_runs"] == 0, "nobody looks for a run that nobody has asked for"
-
-
 @pytest.mark.parametrize("n", range(1, 4))
 @pytest.mark.parametrize("how", ["fails_at", "answer_lost_at"])
 def test_job_whose_delivery_is_cut_short_at_any_request_has_one_run_in_the_end(
@@ -183,7 +166,7 @@ def test_record_that_finds_no_room_is_left_to_the_end_of_the_search(
     settings: Settings, search: SearchRecord, client: TrackingClient, sweep_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hydra_plugins.hydra_mlflow_callback._backlog.LARGEST_BACKLOG", 1)
-    gate, backlog = threading.Event(), Backlog("postgresql://server/db")
+    gate, backlog = threading.Event(), Backlog("sqlite:///one.db")
     assert backlog.put(lambda: gate.wait(10) and None)
     wait_for(lambda: backlog.put(lambda: None), 10, "the first to be taken")
     job = JobRun.open(settings, search, job_config(sweep_dir, 1, x=0.5))

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import socket
+import threading
 import time
 
 import pytest
@@ -18,7 +19,7 @@ from mlflow.protos.databricks_pb2 import (
     TEMPORARILY_UNAVAILABLE,
 )
 
-from hydra_plugins.hydra_mlflow_callback._reach import Breaker, RunGone, is_refused, made_once
+from hydra_plugins.hydra_mlflow_callback._reach import Breaker, RunGone, beside_a_job, is_refused, made_once
 
 
 def answered(status: int) -> requests.HTTPError:
@@ -105,3 +106,28 @@ def test_what_is_made_on_a_server_is_sent_once_and_looked_for_before_it_is_sent_
     assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "2"
     with pytest.raises(ValueError, match="refused"):
         made_once(lambda: None, lambda: int("refused"))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # of a process that has threads: so has a job's
+@pytest.mark.parametrize(("uri", "waits"), [("sqlite:///a.db", True), ("http://server", False)])
+def test_job_that_forks_waits_for_what_is_being_written_to_a_file_and_for_no_server(uri: str, waits: bool) -> None:
+    writes, may_end, written = threading.Event(), threading.Event(), threading.Event()
+
+    def write() -> None:
+        with beside_a_job(uri):
+            writes.set()
+            may_end.wait(0.5)
+            written.set()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    assert writes.wait(10)
+    child = os.fork()
+    if not child:
+        with beside_a_job(uri):  # which nobody holds in the child
+            os._exit(0 if written.is_set() == waits else 1)
+    was_written = written.is_set()
+    may_end.set()
+    thread.join()
+    assert was_written == waits and os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from io import StringIO
 from logging.handlers import MemoryHandler
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pytest
 from hydra import initialize_config_dir
@@ -25,14 +25,13 @@ from optuna.pruners import BasePruner, HyperbandPruner, NopPruner
 from optuna.samplers import NSGAIISampler, PartialFixedSampler, QMCSampler, RandomSampler, TPESampler
 from optuna.search_space import IntersectionSearchSpace
 from optuna.storages import JournalStorage, RDBStorage, get_storage
-from optuna.storages.journal import JournalFileBackend, _file
+from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._storage import JournalOperation
 from optuna.trial import Trial, TrialState, create_trial
 
 from hydra_plugins.hydra_optuna_async_sweeper._upstream import (
     KEEP_NUMBERS,
     HeldBack,
-    QuickFile,
     QuickJournal,
     after_trial,
     apply_values,
@@ -247,37 +246,6 @@ def test_journal_hands_out_the_trials_that_optunas_own_does(tmp_path: Path) -> N
         states = (TrialState.COMPLETE,)
         some = quick.get_all_trials(study._study_id, deepcopy=False, states=states)
         assert some == own.get_all_trials(study._study_id, states=states)
-
-
-def test_journals_file_is_read_as_optunas_own_and_opened_only_where_something_was_added(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened: list[str] = []
-
-    def opening(name: str, mode: str) -> IO[Any]:
-        opened.append(mode)
-        return Path(name).open(mode)
-
-    monkeypatch.setattr(_file, "open", opening, raising=False)
-    path = tmp_path / "journal"
-    quick, own, other = (kind(str(path)) for kind in (QuickFile, JournalFileBackend, JournalFileBackend))
-    for number in range(4):
-        other.append_logs([{"line": number}, {"line": -number}])
-        first = 2 * number
-        assert list(quick.read_logs(first)) == list(own.read_logs(first)) == [{"line": number}, {"line": -number}]
-        opened.clear()
-        assert list(quick.read_logs(first + 2)) == [] and not opened
-        assert list(own.read_logs(first + 2)) == [] and opened == ["rb"]
-        assert list(quick.read_logs(0)) == list(own.read_logs(0)), "also from a number that was read before"
-    with path.open("ab") as file:
-        file.write(b'{"line": 9')  # a line that another process is writing
-    assert list(quick.read_logs(8)) == list(own.read_logs(8)) == []
-    with path.open("ab") as file:
-        file.write(b"9}\n")
-    assert list(quick.read_logs(8)) == list(own.read_logs(8)) == [{"line": 99}]
-    path.unlink()
-    with pytest.raises(FileNotFoundError):
-        list(quick.read_logs(9))
 
 
 def test_sampler_looks_at_the_end_of_a_trial_before_it_is_written() -> None:

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from optuna.storages import BaseStorage
+from optuna.storages.journal import JournalFileBackend
 
 from hydra_plugins.hydra_search.errors import bad_input
 from hydra_plugins.hydra_search.studies import journal_lock
 
-from .._upstream import QuickFile, QuickJournal
+from .._upstream import QuickJournal
 from ._damage import ends_well, mend
 from ._storage import STORAGE, StudyStorage
 
@@ -40,7 +41,7 @@ class Journal(StudyStorage):
             return self._open()
 
     def _open(self) -> BaseStorage:
-        return QuickJournal(QuickFile(str(self.file), lock_obj=journal_lock(self.file)))
+        return QuickJournal(JournalFileBackend(str(self.file), lock_obj=journal_lock(self.file)))
 
     def _mend(self) -> bool:
         lock = journal_lock(self.file)
