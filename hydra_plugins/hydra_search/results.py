@@ -28,7 +28,7 @@ class Attempt:
         """Return what tells the files of this attempt from those of all others."""
         return {"trial": self.trial, "worker": self.worker.as_attribute()}
 
-    def hasread_object(self, content: object) -> bool:
+    def has_written(self, content: object) -> bool:
         """Tell whether a file with this content is of this attempt."""
         if not isinstance(content, Mapping) or content.get("trial") != self.trial:
             return False
@@ -79,20 +79,20 @@ def save_result(directory: Path, values: Sequence[float], attempt: Attempt, viol
 def load_result(directory: Path, attempt: Attempt) -> list[float] | None:
     """Return the objective values that this attempt has left here; None if it did not come so far."""
     content = read_object(directory / RESULT)
-    return [float(value) for value in content["values"]] if attempt.hasread_object(content) else None
+    return [float(value) for value in content["values"]] if attempt.has_written(content) else None
 
 
 def note_violation(directory: Path, violation: float, attempt: Attempt) -> None:
     """Add to the result of this attempt by how much it breaks its constraints; whoever looks for the best reads it."""
     content = read_object(directory / RESULT)
-    if violation and attempt.hasread_object(content):
+    if violation and attempt.has_written(content):
         write_aside(directory / RESULT, json.dumps(content | {"violation": violation}))
 
 
 def load_violation(directory: Path, attempt: Attempt) -> float:
     """Return by how much the attempt breaks its constraints: 0 where there are none."""
     content = read_object(directory / RESULT)
-    return float(content.get("violation", 0.0)) if attempt.hasread_object(content) else 0.0
+    return float(content.get("violation", 0.0)) if attempt.has_written(content) else 0.0
 
 
 def mark_lost(directory: Path, reason: str, attempt: Attempt, *, failed: bool = False) -> None:
@@ -114,13 +114,13 @@ def mark_lost(directory: Path, reason: str, attempt: Attempt, *, failed: bool = 
 def reason_of_loss(directory: Path, attempt: Attempt) -> str | None:
     """Return why the study has closed the trial without this attempt's result; None if nobody says that it has."""
     content = read_object(directory / LOST)
-    return str(content.get("reason")) if attempt.hasread_object(content) else None
+    return str(content.get("reason")) if attempt.has_written(content) else None
 
 
 def was_failed(directory: Path, attempt: Attempt) -> bool:
     """Tell whether the study has closed the trial as one whose job has failed."""
     content = read_object(directory / LOST)
-    return attempt.hasread_object(content) and bool(content.get("failed"))
+    return attempt.has_written(content) and bool(content.get("failed"))
 
 
 def forget_result(directory: Path) -> None:
