@@ -205,6 +205,19 @@ def test_only_regular_files_of_the_directory_travel_and_the_others_are_said_in_o
         assert f"{name} (" in line
 
 
+def test_files_of_a_job_that_has_a_secret_arrive_without_it_on_a_disk_of_this_machine_too(
+    settings: Settings, client: TrackingClient, make_job: MakeJob
+) -> None:
+    record, directory = make_job(0, 0.5, is_masked=True)
+    (directory / ".hydra").mkdir()
+    (directory / ".hydra/config.yaml").write_text("api:\n  token: tok-12345\n")
+    (directory / "job.log").write_text("logged in with tok-12345")
+    deliver(settings, record, directory)
+    files = client.files(str(record.run_id))
+    assert set(files) == {".hydra/config.yaml", "job.log"} and "tok-12345" not in str(files)
+    assert files["job.log"] == "logged in with ***"
+
+
 def test_file_that_can_not_be_copied_is_sent_again_and_keeps_no_other_from_going(
     settings: Settings, client: TrackingClient, make_job: MakeJob
 ) -> None:
