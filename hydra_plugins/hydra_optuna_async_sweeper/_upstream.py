@@ -8,6 +8,7 @@ import dataclasses
 import pickle
 from contextlib import suppress
 from copy import deepcopy
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, cast
 
 import cloudpickle
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.samplers import QMCSampler
     from optuna.storages import BaseStorage, RDBStorage
+    from optuna.storages.journal import BaseJournalBackend
     from optuna.trial import FrozenTrial, Trial, TrialState
 
 
@@ -37,7 +39,11 @@ KEEP_NUMBERS = frozenset({1, 2, 3, 5, 6, 7, 8, 9, 10})
 
 
 class QuickJournal(JournalStorage):
-    """A journal that hands out all trials of a study, for reading, in a fifth of the time."""
+    """A journal that hands out all trials of a study, for reading, in little time however many have ended."""
+
+    def __init__(self, log_storage: "BaseJournalBackend") -> None:
+        super().__init__(log_storage)
+        self._ended: dict[int, list[FrozenTrial]] = {}  # by study: the first ones, which will never change again
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: "Container[TrialState] | None" = None
@@ -48,8 +54,11 @@ class QuickJournal(JournalStorage):
         with self._thread_lock:
             self._sync_with_backend()
             known = self._replay_result
-            trials = map(known._trials.__getitem__, known._study_id_to_trial_ids[study_id])
-            return list(trials) if states is None else [trial for trial in trials if trial.state in states]
+            trial_of, ids = known._trials.__getitem__, known._study_id_to_trial_ids[study_id]
+            ended = self._ended.setdefault(study_id, [])
+            ended += takewhile(lambda trial: trial.state.is_finished(), map(trial_of, islice(ids, len(ended), None)))
+            trials = [*ended, *map(trial_of, islice(ids, len(ended), None))]
+        return trials if states is None else [trial for trial in trials if trial.state in states]
 
 
 # dataclasses tell "no default" by identity, which a class loses that travels by value.

@@ -230,22 +230,28 @@ def test_carried_search_space_is_the_one_that_a_new_sampler_finds(kind: Any, pru
 
 
 def test_journal_hands_out_the_trials_that_optunas_own_does(tmp_path: Path) -> None:
-    path = str(tmp_path / "journal")
+    path, chance = str(tmp_path / "journal"), random.Random(0)
     quick, own = QuickJournal(JournalFileBackend(path)), JournalStorage(JournalFileBackend(path))
     with pytest.raises(KeyError):
         quick.get_all_trials(0, deepcopy=False)
-    studies = [create_study(storage=quick, study_name=name) for name in "ab"]
-    for number in range(6):
-        studies[number % 2].ask({"x": FloatDistribution(0, 1)})
-    studies[0].tell(1, 0.5)
-    for study in studies:
-        expected = own.get_all_trials(study._study_id)
-        assert (
-            quick.get_all_trials(study._study_id, deepcopy=False) == quick.get_all_trials(study._study_id) == expected
-        )
-        states = (TrialState.COMPLETE,)
-        some = quick.get_all_trials(study._study_id, deepcopy=False, states=states)
-        assert some == own.get_all_trials(study._study_id, states=states)
+    studies = [create_study(storage=chance.choice([quick, own]), study_name=name) for name in "ab"]
+    still_open = []
+    for number in range(40):
+        study = studies[number % 2]
+        still_open.append((study, study.ask({"x": FloatDistribution(0, 1)})))
+        if number % 3:  # they end in another order than they began
+            ending, trial = still_open.pop(chance.randrange(len(still_open)))
+            ending.tell(trial, *chance.choice([(0.5,), (None, TrialState.FAIL), (None, TrialState.PRUNED)]))
+        still_open[0][1].report(number, number)
+        for each in studies:
+            expected = own.get_all_trials(each._study_id)
+            assert quick.get_all_trials(each._study_id, deepcopy=False) == expected
+            assert quick.get_all_trials(each._study_id) == expected
+            states = (TrialState.COMPLETE,)
+            some = quick.get_all_trials(each._study_id, deepcopy=False, states=states)
+            assert some == own.get_all_trials(each._study_id, states=states)
+    quick.get_all_trials(studies[0]._study_id, deepcopy=False).clear()
+    assert quick.get_all_trials(studies[0]._study_id, deepcopy=False), "each caller has a list of its own"
 
 
 def test_sampler_looks_at_the_end_of_a_trial_before_it_is_written() -> None:
