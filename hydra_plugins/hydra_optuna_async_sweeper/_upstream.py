@@ -1,4 +1,4 @@
-"""What is private in Hydra, OmegaConf and Optuna and has no public way: here and nowhere else in this package.
+"""What is private in Hydra, OmegaConf and Optuna and has no public way: here, and for storages in their own folder.
 
 `tests/hydra_optuna_async_sweeper/test_upstream.py` fails when one of these names changes its meaning.
 """
@@ -8,7 +8,6 @@ import dataclasses
 import pickle
 from contextlib import suppress
 from copy import deepcopy
-from itertools import islice, takewhile
 from typing import TYPE_CHECKING, cast
 
 import cloudpickle
@@ -19,46 +18,17 @@ from omegaconf.basecontainer import BaseContainer
 from optuna.pruners import _filter_study
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.search_space import IntersectionSearchSpace
-from optuna.storages import JournalStorage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from hydra.core.override_parser.types import Override
     from hydra.core.utils import JobReturn
     from optuna import Study
     from optuna.distributions import BaseDistribution
     from optuna.samplers import QMCSampler
-    from optuna.storages import BaseStorage, RDBStorage
-    from optuna.storages.journal import BaseJournalBackend
+    from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial, Trial, TrialState
-
-
-# The operations of a journal, `op_code`, that make no study and no trial, and so leave the numbers of all others alone.
-KEEP_NUMBERS = frozenset({1, 2, 3, 5, 6, 7, 8, 9, 10})
-
-
-class QuickJournal(JournalStorage):
-    """A journal that hands out all trials of a study, for reading, in little time however many have ended."""
-
-    def __init__(self, log_storage: "BaseJournalBackend") -> None:
-        super().__init__(log_storage)
-        self._ended: dict[int, list[FrozenTrial]] = {}  # by study: the first ones, which will never change again
-
-    def get_all_trials(
-        self, study_id: int, deepcopy: bool = True, states: "Container[TrialState] | None" = None
-    ) -> "list[FrozenTrial]":
-        """Return the trials by number. Raises KeyError if there is no such study."""
-        if deepcopy:
-            return super().get_all_trials(study_id, deepcopy, states)
-        with self._thread_lock:
-            self._sync_with_backend()
-            known = self._replay_result
-            trial_of, ids = known._trials.__getitem__, known._study_id_to_trial_ids[study_id]
-            ended = self._ended.setdefault(study_id, [])
-            ended += takewhile(lambda trial: trial.state.is_finished(), map(trial_of, islice(ids, len(ended), None)))
-            trials = [*ended, *map(trial_of, islice(ids, len(ended), None))]
-        return trials if states is None else [trial for trial in trials if trial.state in states]
 
 
 # dataclasses tell "no default" by identity, which a class loses that travels by value.
@@ -141,12 +111,6 @@ def returned(job: "JobReturn") -> object:
 def trial_id(trial: "FrozenTrial | Trial") -> int:
     """Return the id by which storages know a trial; by its number they would have to look it up."""
     return trial._trial_id
-
-
-def database_of(storage: "BaseStorage") -> "RDBStorage":
-    """Return the database below the cache that `optuna.storages.get_storage` puts around it."""
-    database: RDBStorage = storage._backend  # type: ignore[attr-defined]
-    return database
 
 
 def take_sample(

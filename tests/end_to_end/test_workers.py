@@ -36,6 +36,17 @@ def test_job_that_exits_fails_its_trial_with_the_reason_and_the_search_goes_on(
     assert Recorded(tmp_path).parent.info.status == "FINISHED"
 
 
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_search_says_when_the_launcher_runs_fewer_workers_than_are_asked_for(
+    run_app: RunApp, sweep: Path, at_once: int
+) -> None:
+    done = run_app("tracked.py", *PLAIN, n_trials(4), *joblib(3), f"hydra.launcher.n_jobs={at_once}")
+    assert done.returncode == 0, done.stderr
+    remedy = "Workers: 1 of hydra.sweeper.n_jobs=3, as hydra.launcher.n_jobs=1; for all: hydra.launcher.n_jobs=3"
+    assert done.stdout.count(remedy) == (1 if at_once == 1 else 0), done.stdout
+    assert len({trial.user_attrs["worker"]["pid"] for trial in trials_of(sweep)}) <= at_once
+
+
 @slow
 def test_job_that_crashes_its_process_costs_its_own_try_with_one_worker_too(run_app: RunApp, sweep: Path) -> None:
     done = run_app("tracked.py", *PLAIN, "bad_job=1", "bad=segfault", n_trials(3), *joblib(1))

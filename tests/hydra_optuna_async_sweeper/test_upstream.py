@@ -24,19 +24,15 @@ from optuna.distributions import FloatDistribution
 from optuna.pruners import BasePruner, HyperbandPruner, NopPruner
 from optuna.samplers import NSGAIISampler, PartialFixedSampler, QMCSampler, RandomSampler, TPESampler
 from optuna.search_space import IntersectionSearchSpace
-from optuna.storages import JournalStorage, RDBStorage, get_storage
+from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.storages.journal._storage import JournalOperation
 from optuna.trial import Trial, TrialState, create_trial
 
 from hydra_plugins.hydra_optuna_async_sweeper._upstream import (
-    KEEP_NUMBERS,
     HeldBack,
-    QuickJournal,
     after_trial,
     apply_values,
     carry_search_space,
-    database_of,
     flush_loggers,
     hidden_hydra,
     inner_samplers,
@@ -229,31 +225,6 @@ def test_carried_search_space_is_the_one_that_a_new_sampler_finds(kind: Any, pru
             assert later._search_space is carried[kind is TPESampler]
 
 
-def test_journal_hands_out_the_trials_that_optunas_own_does(tmp_path: Path) -> None:
-    path, chance = str(tmp_path / "journal"), random.Random(0)
-    quick, own = QuickJournal(JournalFileBackend(path)), JournalStorage(JournalFileBackend(path))
-    with pytest.raises(KeyError):
-        quick.get_all_trials(0, deepcopy=False)
-    studies = [create_study(storage=chance.choice([quick, own]), study_name=name) for name in "ab"]
-    still_open = []
-    for number in range(40):
-        study = studies[number % 2]
-        still_open.append((study, study.ask({"x": FloatDistribution(0, 1)})))
-        if number % 3:  # they end in another order than they began
-            ending, trial = still_open.pop(chance.randrange(len(still_open)))
-            ending.tell(trial, *chance.choice([(0.5,), (None, TrialState.FAIL), (None, TrialState.PRUNED)]))
-        still_open[0][1].report(number, number)
-        for each in studies:
-            expected = own.get_all_trials(each._study_id)
-            assert quick.get_all_trials(each._study_id, deepcopy=False) == expected
-            assert quick.get_all_trials(each._study_id) == expected
-            states = (TrialState.COMPLETE,)
-            some = quick.get_all_trials(each._study_id, deepcopy=False, states=states)
-            assert some == own.get_all_trials(each._study_id, states=states)
-    quick.get_all_trials(studies[0]._study_id, deepcopy=False).clear()
-    assert quick.get_all_trials(studies[0]._study_id, deepcopy=False), "each caller has a list of its own"
-
-
 def test_sampler_looks_at_the_end_of_a_trial_before_it_is_written() -> None:
     seen: list[tuple[TrialState, list[float] | None, TrialState]] = []
 
@@ -268,15 +239,3 @@ def test_sampler_looks_at_the_end_of_a_trial_before_it_is_written() -> None:
         assert seen.pop() == (TrialState.COMPLETE, [1.0], TrialState.RUNNING)
         study.tell(trial, 1.0)
         assert seen.pop() == (TrialState.COMPLETE, [1.0], TrialState.RUNNING), "as Study.tell does it"
-
-
-def test_database_is_found_below_the_cache(tmp_path: Path) -> None:
-    cached = get_storage(f"sqlite:///{tmp_path}/study.db")
-    database = database_of(cached)
-    assert not isinstance(cached, RDBStorage) and isinstance(database, RDBStorage)
-    database.engine.dispose()
-
-
-def test_operations_of_a_journal_are_those_that_number_and_those_that_do_not() -> None:
-    number = {JournalOperation.CREATE_STUDY, JournalOperation.CREATE_TRIAL}
-    assert set(JournalOperation) == KEEP_NUMBERS | number and not KEEP_NUMBERS & number

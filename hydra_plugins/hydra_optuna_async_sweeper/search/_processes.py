@@ -4,6 +4,7 @@ joblib's pool ends all of its processes with one that was killed, and runs a sin
 """
 
 import atexit
+import logging
 import os
 import sys
 import threading
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
     Settings = Mapping[str, object]  # of the launcher
 
+log = logging.getLogger(__name__)
+
 SECONDS_BETWEEN_LOOKS = 0.05
 SECONDS_TO_END = 5.0
 BACKENDS = ("loky", "multiprocessing")
@@ -62,7 +65,11 @@ class Processes:
         Raises:
             WorkerDied: one has; the others go on, and the next call waits for them.
         """
-        at_once = n_at_once(self.worker.search.n_jobs, settings)
+        wanted = self.worker.search.n_jobs
+        at_once = n_at_once(wanted, settings)
+        if self._server is None and at_once < wanted:
+            asked, remedy = f"hydra.sweeper.n_jobs={wanted}", f"hydra.launcher.n_jobs={wanted}"
+            log.info(f"Workers: {at_once} of {asked}, as hydra.launcher.n_jobs={settings['n_jobs']}; for all: {remedy}")
         env = os.environ | threads_of(settings, at_once)
         missing = min(n_workers, at_once - self.n_running())
         self._processes += [self._start(env) for _ in range(missing)]

@@ -17,7 +17,7 @@ from optuna.storages.journal import BaseJournalBackend
 from hydra_plugins.hydra_search.errors import one_line
 from hydra_plugins.hydra_search.files import write_aside
 
-from .._upstream import KEEP_NUMBERS
+from ._upstream import KEEP_NUMBERS
 
 OPERATION = re.compile(rb'\{"op_code":(\d+),')
 LONGEST_LINE = 2**20

@@ -14,9 +14,9 @@ from hydra_plugins.hydra_search.settings import check_directory
 from hydra_plugins.hydra_search.studies import limits_of
 from hydra_plugins.hydra_search.urls import by_variable, from_variables, masked
 
-from .._upstream import database_of
 from ._retry import RetryingStorage, retry
 from ._storage import STORAGE, StudyStorage, Target, instantiated
+from ._upstream import database_of
 
 SQLITE_FILE = re.compile(r"(sqlite(?:\+\w+)?:///)([^?]+)")
 

@@ -1,17 +1,17 @@
 """A study in a journal file, to which all processes append: the default, fast, and safe on one machine's disk."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from optuna.storages import BaseStorage
-from optuna.storages.journal import JournalFileBackend
 
 from hydra_plugins.hydra_search.errors import bad_input
 from hydra_plugins.hydra_search.studies import journal_lock
 
-from .._upstream import QuickJournal
 from ._damage import ends_well, mend
 from ._storage import STORAGE, StudyStorage
+from ._upstream import HoldingBackend, QuickJournal
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,12 @@ class Journal(StudyStorage):
                 raise
             return self._open()
 
+    def together(self, storage: BaseStorage) -> AbstractContextManager[object]:
+        """Append it at once: one lock and one write to the disk."""
+        return storage.together() if isinstance(storage, QuickJournal) else nullcontext()
+
     def _open(self) -> BaseStorage:
-        return QuickJournal(JournalFileBackend(str(self.file), lock_obj=journal_lock(self.file)))
+        return QuickJournal(HoldingBackend(str(self.file), journal_lock(self.file)))
 
     def _mend(self) -> bool:
         lock = journal_lock(self.file)

@@ -108,7 +108,8 @@ class TrialRunner:
         try:
             drawn = self.draw(study, claimed)
             known = wait_for(study, drawn, self.points)
-            drawn.held.release()
+            with self.search.storage.together(self.queue.storage):
+                drawn.held.release()
             if known is not None:
                 study.repeat(known)
                 return f"repeats trial {known.number}: {values_text(self.search.metrics, known.values or ())}"
