@@ -23,8 +23,6 @@ from .config import Settings, checked
 
 log = logging.getLogger(__name__)
 
-IMPORTS = ("mlflow", "mlflow.tracking", "mlflow.store.tracking.rest_store", "mlflow.store.tracking.sqlalchemy_store")
-
 if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
     from omegaconf import DictConfig
@@ -62,7 +60,7 @@ class MLflowCallback(Callback):
         """Make the database, the experiment and the parent run while there is only one process."""
         with _one_message():
             if self.enabled:  # a search that is refused touches no run
-                WORKER_IMPORTS.extend(IMPORTS)
+                WORKER_IMPORTS.extend(imports_for(self.settings.tracking_uri))
                 let_others_refuse(config)
                 refuse_search(config)
             if is_dry_run(config):
@@ -158,6 +156,12 @@ class MLflowCallback(Callback):
                 raise SystemExit(missing)
             if missing:
                 log.error(missing)  # and the search's own error decides the exit status
+
+
+def imports_for(tracking_uri: str) -> tuple[str, ...]:
+    """Return the modules that a worker needs for what it sends there: a database's take a third of a second more."""
+    store = "rest_store" if tracking_uri.startswith("http") else "sqlalchemy_store"
+    return "mlflow", "mlflow.tracking", f"mlflow.store.tracking.{store}"
 
 
 def _withdraw(search: "SearchRecord", directory: Path) -> None:

@@ -1,5 +1,6 @@
 """The callback as Hydra calls it: what it refuses before anything is made, and the names by which it speaks."""
 
+import importlib.util
 import pickle
 import re
 import signal
@@ -15,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.hydra_mlflow_callback import mlflow_callback
 from hydra_plugins.hydra_mlflow_callback._record import load_search
-from hydra_plugins.hydra_mlflow_callback.mlflow_callback import MLflowCallback, status_after
+from hydra_plugins.hydra_mlflow_callback.mlflow_callback import MLflowCallback, imports_for, status_after
 from hydra_plugins.hydra_search.errors import BadInput
 from hydra_plugins.hydra_search.files import SEARCH_RECORD
 from hydra_plugins.hydra_search.jobs import ChecksWorker
@@ -303,3 +304,14 @@ def test_search_that_is_refused_when_it_is_opened_leaves_its_parent_as_it_was(
     replace(load_search(sweep_dir), sweep=Owner("another-machine", 1, 0.0)).save(sweep_dir)
     refused(late, sweep_dir)
     assert client.get_run(run_id).info.status == "RUNNING", "another sweep has come to it"
+
+
+@pytest.mark.parametrize(
+    ("uri", "store"),
+    [("http://127.0.0.1:5000", "rest_store"), ("https://tracking.example", "rest_store"),
+     ("sqlite:///mlflow.db", "sqlalchemy_store"), ("postgresql://north/mlflow", "sqlalchemy_store")],
+)  # fmt: skip
+def test_workers_are_spared_the_modules_of_the_stores_that_they_do_not_write_to(uri: str, store: str) -> None:
+    names = imports_for(uri)
+    assert [name for name in names if name.endswith("_store")] == [f"mlflow.store.tracking.{store}"]
+    assert all(importlib.util.find_spec(name) for name in names)
