@@ -26,7 +26,10 @@ from ._upstream import leave
 # What may be imported before a fork. A job's own packages may not: for one, CUDA can't be used after it.
 FORKABLE = (
     "hydra", "omegaconf", "joblib", "optuna", "alembic", "sqlalchemy", "mlflow", "numpy", "scipy", "sklearn", "pandas",
-    "hydra_plugins.hydra_optuna_async_sweeper", "hydra_plugins.hydra_mlflow_callback", "hydra_plugins.hydra_search",
+    *(f"hydra_plugins.hydra_{name}" for name in (
+        "joblib_launcher", "mlflow_callback", "optuna_async_sweeper", "optuna_sweeper", "preflight_callback",
+        "ray_launcher", "search", "search_report", "submitit_launcher", "trial",
+    )),
 )  # fmt: skip
 FORK, IMPORT, RUNS, UNKNOWN = b"fork", b"import", b"runs", b"unknown"
 LONGEST_MESSAGE = 64  # bytes
