@@ -225,17 +225,16 @@ def living_experiment(client: "MlflowClient", settings: Settings) -> Settings:
 
 
 def _experiment_named(client: "MlflowClient", name: str) -> "Experiment":
+    from mlflow.entities import Experiment, LifecycleStage
     from mlflow.exceptions import MlflowException
 
     experiment = client.get_experiment_by_name(name)
     if experiment is not None:
         return experiment
-    refusal: MlflowException | None = None
     try:
-        client.create_experiment(name)
-    except MlflowException as error:
-        refusal = error  # another process may have made it between the two calls; if not, it is our error
-    experiment = client.get_experiment_by_name(name)
-    if experiment is None:
-        raise refusal or MlflowException(f"no experiment {name!r} can be made")
-    return experiment
+        return Experiment(client.create_experiment(name), name, "", LifecycleStage.ACTIVE)
+    except MlflowException:
+        experiment = client.get_experiment_by_name(name)  # another process may have made it between the two calls
+        if experiment is None:
+            raise
+        return experiment

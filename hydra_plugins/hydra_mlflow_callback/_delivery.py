@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -191,24 +191,29 @@ def upload(parcel: Parcel, record: JobRecord, directory: Path, without: Sequence
     upload_files(parcel, record.artifact_uri, directory, travelling)
 
 
-def upload_files(parcel: Parcel, artifact_uri: str, directory: Path, files: Sequence[tuple[Path, str]]) -> None:
-    """Upload files below a directory, each with the name by which it is left out, but for the parcel's secrets."""
+def upload_files(
+    parcel: Parcel,
+    artifact_uri: str,
+    directory: Path,
+    files: Sequence[tuple[Path, str]],
+    beside: Sequence[tuple[str, Callable[[], object]]] = (),
+) -> None:
+    """Upload files below a directory, each with its name if it is left out, without the parcel's secrets.
+
+    Other parts go beside them: to a server far away each request is a wait.
+    """
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-    if not files:
-        return
-    # The client would ask the server for the run again, only to learn this address.
-    repository = get_artifact_repository(artifact_uri, tracking_uri=parcel.settings.tracking_uri)
-    if not parcel.secrets.keys and sent_at_once(repository, directory, [path for path, _ in files]):
-        return
-
-    def parts() -> Iterator[tuple[str, Callable[[], object]]]:
-        for path, name in files:
+    parts = list(beside)
+    if files:
+        # The client would ask the server for the run again, only to learn this address.
+        repository = get_artifact_repository(artifact_uri, tracking_uri=parcel.settings.tracking_uri)
+        at_once = not parcel.secrets.keys and sent_at_once(repository, directory, [path for path, _ in files])
+        for path, name in () if at_once else files:
             folder = path.parent.relative_to(directory).as_posix()
             send = partial(repository.log_artifact, artifact_path=None if folder == "." else folder)
-            yield name, partial(send_without, parcel.secrets, path, send)
-
-    parcel.attempt_each(parts())
+            parts.append((name, partial(send_without, parcel.secrets, path, send)))
+    parcel.attempt_each(parts)
 
 
 def log_dataset(client: "MlflowClient", run_id: str, directory: Path) -> None:

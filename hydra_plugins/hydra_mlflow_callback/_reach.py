@@ -13,6 +13,7 @@ from hydra_plugins.hydra_search.errors import SearchError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 # A server that has not answered is left alone for so long, then asked for a sign of life; twice as long each time.
 FIRST_PAUSE, LONGEST_PAUSE = 15.0, 240.0
@@ -82,15 +83,21 @@ def is_there(client: "MlflowClient", run_id: str) -> bool:
 
 def is_gone(client: "MlflowClient", run_id: str) -> bool:
     """Tell whether somebody has deleted a run, for good or not. Raises what the store raises that does not answer."""
+    return living_run(client, run_id) is None
+
+
+def living_run(client: "MlflowClient", run_id: str) -> "Run | None":
+    """Return the run, None if somebody has deleted it. Raises as `is_gone`."""
     from mlflow.entities import LifecycleStage
     from mlflow.exceptions import MlflowException
 
     try:
-        return bool(client.get_run(run_id).info.lifecycle_stage == LifecycleStage.DELETED)
+        run = client.get_run(run_id)
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
-        return True
+        return None
+    return None if run.info.lifecycle_stage == LifecycleStage.DELETED else run
 
 
 def made_once(find: Callable[[], _Item | None], make: Callable[[], _Item]) -> _Item:

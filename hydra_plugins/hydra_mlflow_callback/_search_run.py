@@ -4,8 +4,6 @@ import dataclasses
 import logging
 import time
 from collections.abc import Sequence
-from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,30 +11,26 @@ from filelock import FileLock
 
 from hydra_plugins.hydra_search.commands import module_command
 from hydra_plugins.hydra_search.errors import Undelivered, one_line
-from hydra_plugins.hydra_search.files import SEARCH_RECORD, SUMMARY
+from hydra_plugins.hydra_search.files import SEARCH_RECORD
 from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.secret_sources import secrets_of
 from hydra_plugins.hydra_search.secrets import say_masked
 from hydra_plugins.hydra_search.settings import read_command_line
 from hydra_plugins.hydra_search.urls import masked
-from hydra_plugins.hydra_search.wishes import heard_in
 
 from ._backlog import deliver_each, mark_kept
 from ._client import client_for, connect, ui_command
-from ._delivery import Parcel, say_left_out, upload_files
 from ._end import end_of_lost
 from ._job_run import conclude
-from ._parent import LOCK_FILE, parent_of
-from ._payload import MAX_TAG_LENGTH, clean_key, clean_text, now, shorten
+from ._parent import LOCK_FILE, close_parent, end_run, parent_of
+from ._payload import now, shorten
 from ._reach import beside_a_job, is_gone, is_there
-from ._record import JOB_KEY, JobRecord, SearchRecord, goes_on, is_left_to, is_refused, load_search, records_below
-from ._summary import Summary, best_curve, counted, summarize
-from ._upload import files_of, secrets_left_in
+from ._record import JobRecord, SearchRecord, goes_on, is_left_to, is_refused, load_search, records_below
+from ._summary import best_curve, counted
 from ._values import log_values
 from .config import Settings
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
     from omegaconf import DictConfig
 
 log = logging.getLogger(__name__)
@@ -68,7 +62,7 @@ def open_search(settings: Settings, config: "DictConfig") -> SearchRecord:
         )  # fmt: skip
         search.save(directory)  # with its key, by which a run is found again if this process is killed right here
         known = search.run_id
-        search = parent_of(client, search, directory, is_new=old is None)
+        search, _ = parent_of(client, search, directory, is_new=old is None)
         if known == search.run_id:
             client.update_run(known, status="RUNNING")
     return search
@@ -142,19 +136,20 @@ def _close(search: SearchRecord, directory: Path, seconds: float | None) -> None
         search.save(directory)
         jobs = _ended_jobs(search, directory)
         log.info(counted([record for _, record in jobs]))
-        search, before = parent_of(client, search, directory), search
+        before = search
+        search, run = parent_of(client, search, directory)
         jobs = jobs if search.run_id == before.run_id else _ended_jobs(search, directory)
         mark_kept(search, jobs)
         # This sweep's workers have all ended, though their processes may be there: Ray keeps them.
         left = [(p, job) for p, job in jobs if not job.sent and (job.sweep == search.sweep or not is_left_to(job))]
         trouble = deliver_each(search, left, seconds)
-        close_parent(search, [record for _, record in jobs], directory)
+        close_parent(search, run, [record for _, record in jobs], directory)
         if trouble:
             raise trouble
     except Exception as failure:  # anything a server or a network can raise: the records stay on disk
         answers = is_there(client, search.run_id)
         if answers and not is_gone(client, search.run_id):
-            _end_run(client, search)  # whatever it was that failed: no run is left RUNNING
+            end_run(client, search)  # whatever it was that failed: no run is left RUNNING
         raise Undelivered(_what_is_missing(search, directory, jobs, failure, answers)) from failure
     log.info("Look at the runs: %s", ui_command(search.settings))
 
@@ -181,64 +176,3 @@ def _what_is_missing(
         f"({reason}).\nNothing is lost. When it is back: "
         f"{module_command('hydra_plugins.hydra_mlflow_callback', directory)}"
     )
-
-
-def close_parent(search: SearchRecord, records: Sequence[JobRecord], directory: Path) -> None:
-    """Give the parent its results, the sweep's own files, and its end. Only of live jobs, a run stays RUNNING."""
-    settings, client = search.settings, connect(search.settings)
-    summary = summarize(records, settings)
-    _end_others(client, search, directory)
-    metrics = [(clean_key(key), value, now(), 0) for key, value in summary.metrics.items()]
-    metrics += best_curve(records, settings)
-    # MLflow never changes a parameter: after a resume, a better one is written as a tag.
-    run = client.get_run(search.run_id)
-    known = run.data.params
-    params = {key: value for key, value in summary.params.items() if key not in known}
-    changed = {key: value for key, value in summary.params.items() if known.get(key, value) != value}
-    tags = summary.tags | changed | wished(directory) | description(directory, summary)
-    parcel = Parcel(client, settings, search.run_id, log_values(client, search.run_id, metrics, params, tags))
-    if settings.log_artifacts:
-        parcel.secrets = secrets_left_in(directory, settings.redact)
-        files = [path for path, obstacle in files_of(directory) if not obstacle and not path.name.startswith(".")]
-        upload_files(parcel, run.info.artifact_uri, directory, [(path, path.name) for path in files])
-        text = clean_text(summary.text)
-        parcel.attempt("best_trial.txt", partial(client.log_text, search.run_id, text, "best_trial.txt"))
-    _end_run(client, search)
-    say_left_out(settings.run_name, parcel.left_out)
-    if parcel.trouble:
-        raise parcel.trouble
-
-
-def _end_run(client: "MlflowClient", search: SearchRecord) -> None:
-    if not search.sweeps:
-        client.set_terminated(search.run_id, search.status)
-
-
-def _end_others(client: "MlflowClient", search: SearchRecord, directory: Path) -> None:
-    """End the runs below the parent that nobody works on; a second run of one job, made by a lost answer, goes."""
-    below = f"tags.`mlflow.parentRunId` = '{search.run_id}' and attributes.status = 'RUNNING'"
-    running = client.search_runs([search.settings.experiment_id], below, max_results=5000)
-    if not running:
-        return
-    # Read after the question: a job writes its record, with its key, before it asks for a run.
-    records = {record.key: (path, record) for path, record in records_below(directory, search.run_id)}
-    for run in running:
-        path, record = records.get(run.data.tags.get(JOB_KEY, ""), (directory, None))
-        if record and record.run_id not in (None, run.info.run_id):
-            client.delete_run(run.info.run_id)
-        elif record is None or not goes_on(record, path, search):
-            client.set_terminated(run.info.run_id, "KILLED")
-
-
-def wished(directory: Path) -> dict[str, str]:
-    """Return the tag that says who has asked for what while the search ran; none where nobody has."""
-    told = [f"{wish.text} at {datetime.fromtimestamp(wish.at):%Y-%m-%d %H:%M:%S}" for wish in heard_in(directory)]
-    return {"wishes": shorten("; ".join(told), MAX_TAG_LENGTH)} if told else {}
-
-
-def description(directory: Path, summary: Summary) -> dict[str, str]:
-    """Return the tag with the parent's description: what the sweeper has written in summary.md, else our own table."""
-    path = directory / SUMMARY
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else summary.note
-    links = f"{summary.links}\n\n" if summary.links else ""  # first: MLflow folds what is long
-    return {"mlflow.note.content": links + shorten(text, MAX_TAG_LENGTH - len(links))}

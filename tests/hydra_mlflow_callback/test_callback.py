@@ -170,7 +170,7 @@ def test_end_that_fails_leaves_no_parent_running_and_no_status_0(
         raise RecursionError("what nobody has thought of")
 
     with monkeypatch.context() as broken:
-        broken.setattr("hydra_plugins.hydra_mlflow_callback._search_run.summarize", fail)
+        broken.setattr("hydra_plugins.hydra_mlflow_callback._parent.summarize", fail)
         with pytest.raises(SystemExit, match=r"did not take everything: .*what nobody has thought of"):
             callback.on_multirun_end(job_config(sweep_dir))
     assert client.runs()["search"].info.status == "FINISHED"

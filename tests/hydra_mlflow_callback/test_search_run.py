@@ -70,6 +70,19 @@ def test_end_of_a_search_reads_the_record_of_each_job_once(begin: Begin, sweep_d
     assert sorted(read) == [str(sweep_dir / str(number) / JOB_RECORD) for number in range(3)]
 
 
+def test_search_asks_a_store_for_nothing_that_it_knows(
+    begin: Begin, client: TrackingClient, settings: Settings, sweep_dir: Path, make_job: MakeJob
+) -> None:
+    client.calls.clear()
+    open_experiment(replace(settings, experiment_name="a new one"))
+    assert client.calls == {"get_experiment_by_name": 1, "create_experiment": 1}
+    search = begin()
+    make_job(0, 0.5, parent_run_id=search.run_id, sent=True)
+    client.calls.clear()
+    close_search(search, sweep_dir, "FINISHED")
+    assert (client.calls["get_run"], client.calls["search_runs"], client.calls["set_terminated"]) == (1, 1, 1)
+
+
 def test_parent_whose_id_was_never_noted_is_found_by_its_key(
     begin: Begin, client: TrackingClient, sweep_dir: Path
 ) -> None:
