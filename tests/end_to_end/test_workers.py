@@ -36,15 +36,24 @@ def test_job_that_exits_fails_its_trial_with_the_reason_and_the_search_goes_on(
     assert Recorded(tmp_path).parent.info.status == "FINISHED"
 
 
-@pytest.mark.parametrize("at_once", [1, 3])
-def test_search_says_when_the_launcher_runs_fewer_workers_than_are_asked_for(
-    run_app: RunApp, sweep: Path, at_once: int
-) -> None:
-    done = run_app("tracked.py", *PLAIN, n_trials(4), *joblib(3), f"hydra.launcher.n_jobs={at_once}")
+def test_search_says_when_the_launcher_runs_fewer_workers_than_are_asked_for(run_app: RunApp, sweep: Path) -> None:
+    done = run_app("tracked.py", *PLAIN, n_trials(4), *joblib(3), "hydra.launcher.n_jobs=1")
     assert done.returncode == 0, done.stderr
     remedy = "Workers: 1 of hydra.sweeper.n_jobs=3, as hydra.launcher.n_jobs=1; for all: hydra.launcher.n_jobs=3"
-    assert done.stdout.count(remedy) == (1 if at_once == 1 else 0), done.stdout
-    assert len({trial.user_attrs["worker"]["pid"] for trial in trials_of(sweep)}) <= at_once
+    assert done.stdout.count(remedy) == 1, done.stdout
+    assert len({trial.user_attrs["worker"]["pid"] for trial in trials_of(sweep)}) == 1
+
+
+def test_joblibs_own_default_means_as_many_workers_as_the_sweeper_has_whatever_the_cores(
+    start_app: StartApp, tmp_path: Path, sweep: Path
+) -> None:
+    workers, gate = (os.cpu_count() or 1) + 1, tmp_path / "gate"
+    own = ["hydra/launcher=joblib", f"hydra.sweeper.n_jobs={workers}", n_trials(workers + 1), f"wait_for={gate}"]
+    search = start_app("tracked.py", *PLAIN, *own, "hydra.launcher.n_jobs=-1")
+    wait_for_jobs(sweep, workers)
+    gate.touch()
+    output = search.communicate(timeout=60)[0]
+    assert search.returncode == 0 and "Workers:" not in output, output
 
 
 @slow

@@ -174,10 +174,11 @@ def _settings(kind: type, settings: "Settings") -> "Settings | None":
 
 
 def n_at_once(n_jobs: int, settings: "Settings") -> int:
-    """Return how many workers there may be at a time."""
+    """Return how many workers there may be at a time. joblib's own default, -1, leaves that to the sweeper."""
     from joblib import effective_n_jobs
 
-    return min(n_jobs, int(effective_n_jobs(settings["n_jobs"])))
+    asked = settings["n_jobs"]
+    return n_jobs if asked == -1 else min(n_jobs, int(effective_n_jobs(asked)))
 
 
 def threads_of(settings: "Settings", n_processes: int) -> dict[str, str]:

@@ -9,7 +9,7 @@ from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra_plugins.hydra_joblib_launcher.joblib_launcher import JoblibLauncher
 
-from hydra_plugins.hydra_optuna_async_sweeper.search._processes import settings_of, threads_of
+from hydra_plugins.hydra_optuna_async_sweeper.search._processes import n_at_once, settings_of, threads_of
 
 
 class Renamed(JoblibLauncher):
@@ -49,3 +49,11 @@ def test_processes_share_the_cores_as_joblibs_do(monkeypatch: pytest.MonkeyPatch
     assert threads_of({"inner_max_num_threads": 3}, 1)["OMP_NUM_THREADS"] == "3"
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     assert threads_of({}, 2)["OMP_NUM_THREADS"] == "7", "what the user has set stays"
+
+
+def test_as_many_workers_run_at_once_as_the_sweeper_has_unless_the_launcher_is_told_otherwise() -> None:
+    cores = joblib.cpu_count()
+    assert n_at_once(cores + 5, {"n_jobs": -1}) == cores + 5, "joblib's default, which nobody has chosen"
+    assert n_at_once(cores + 5, {"n_jobs": 3}) == 3
+    assert n_at_once(2, {"n_jobs": 3}) == 2
+    assert n_at_once(cores + 5, {"n_jobs": -2}) == max(cores - 1, 1)
