@@ -103,6 +103,19 @@ def test_paused_search_waits_until_it_is_resumed_with_another_budget(
     assert "Ended by: n_trials" in output and n_finished(where) == 5
 
 
+@pytest.mark.slow
+def test_page_of_a_paused_search_says_so(start_app: StartApp, sweep: Path, gate: Path) -> None:
+    search = start_app("tracked.py", *PLAIN, "hydra.sweeper.report=true", f"wait_for={gate}", n_trials(3), *joblib(2))
+    wait_for_jobs(sweep, 2)
+    main(["pause", str(sweep)])
+    gate.touch()
+    page = sweep / "report.html"
+    wait_for(lambda: page.is_file() and "running, paused by " in page.read_text(), 60, "the page to say so")
+    main(["resume", str(sweep)])
+    output_of(search)
+    assert "paused by" not in page.read_text()
+
+
 def test_raised_budget_gives_work_to_a_second_worker_while_the_first_one_runs(
     start_app: StartApp, sweep: Path, gate: Path
 ) -> None:

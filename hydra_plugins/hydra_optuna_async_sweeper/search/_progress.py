@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, TextIO
 
 from hydra_plugins.hydra_search.trials import Outcome, best_trials, is_confirmation, searched
+from hydra_plugins.hydra_search.wishes import PAUSE
 
 from ._ended import Ended
 
@@ -138,7 +139,9 @@ def progress_line(tally: "Tally", best: "FrozenTrial | None", seconds: float, ov
     if best and len(search.directions) == 1:
         parts.append(f"best {best.values[0]:{DIGITS}}")
     new = done - over_before
-    if new > 0:
+    if search.state == PAUSE:
+        parts.append("paused")
+    elif new > 0:
         parts.append(f"about {seconds / new * (search.n_trials - done):.0f} s left")
     return ", ".join(parts)
 

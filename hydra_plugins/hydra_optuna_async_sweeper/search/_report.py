@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from hydra_plugins.hydra_search.commands import module_command
 from hydra_plugins.hydra_search.errors import one_line
 from hydra_plugins.hydra_search.files import REPORT
+from hydra_plugins.hydra_search.wishes import PAUSE, STATE
 from hydra_plugins.hydra_search_report.report import SearchFacts, note_running, write_report
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 # take more than a twentieth of a core.
 SECONDS_TO_FIRST, SECONDS_BETWEEN_REPORTS, SECONDS_IN_THE_LONG_RUN = 5.0, 10.0, 60.0
 SHARE, SHARE_OF_AGE = 20, 60
+NOTHING = (0, 0, "")  # trials that have ended, steps that were reported, and what was said of the search
 
 
 class NoReport:
@@ -53,12 +55,14 @@ class Report(NoReport):
         self._began = time.monotonic()
         self._due = self._sign_due = self._began + SECONDS_TO_FIRST
         self._took = 0.0
-        self._known = (0, 0)
+        self._known = NOTHING
+        self._status = "running"
         self._one_at_a_time = threading.Lock()  # who looks may still be writing when the search ends
         self._is_over = False
 
     def obey(self, search: "Search") -> None:
-        """Write from now on for how many trials the search is."""
+        """Write from now on for how many trials the search is, and whether it pauses."""
+        self._status = f"running, paused by {search.wishes[STATE].by}" if search.state == PAUSE else "running"
         if search.n_trials != self.facts.n_trials:
             self.facts = replace(self.facts, n_trials=search.n_trials)
             with suppress(OSError):  # a full disk: the report itself will say so
@@ -73,12 +77,12 @@ class Report(NoReport):
             if self._is_over or time.monotonic() < self._due:
                 return
             known = sum(t.state.is_finished() for t in trials), sum(len(t.intermediate_values) for t in trials)
-            if known != self._known:
+            if (*known, self._status) != self._known and any(known):
                 started = time.thread_time()
-                self._write(trials, "running")
+                self._write(trials, self._status)
                 # what it takes to load the libraries is taken once
-                self._took = time.thread_time() - started if self._known != (0, 0) else self._took
-                self._known = known
+                self._took = time.thread_time() - started if self._known != NOTHING else self._took
+                self._known = (*known, self._status)
                 self._due = self._sign_due = time.monotonic() + self._pause()
             elif time.monotonic() > self._sign_due:
                 self._note_running()

@@ -2,6 +2,7 @@ import io
 import os
 import pty
 import random
+from dataclasses import replace
 
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -10,6 +11,7 @@ from hydra_plugins.hydra_optuna_async_sweeper.search import _progress
 from hydra_plugins.hydra_optuna_async_sweeper.search._spec import Search
 from hydra_plugins.hydra_optuna_async_sweeper.search._tally import Tally
 from hydra_plugins.hydra_search.trials import CONFIRMS, best_trials
+from hydra_plugins.hydra_search.wishes import PAUSE
 from tests.sweeps import made_up_search
 
 
@@ -47,6 +49,11 @@ def test_time_left_is_reckoned_from_this_sweep_alone() -> None:
     line = progress_line(trials(), search(), seconds=8.0, over_before=2)
     assert line.endswith("about 24 s left")
     assert "left" not in progress_line(trials(), search(), seconds=8.0, over_before=4)
+
+
+def test_line_of_a_paused_search_says_so_and_estimates_nothing() -> None:
+    line = progress_line(trials(), replace(search(), state=PAUSE), seconds=8.0, over_before=0)
+    assert line == "4/10 trials, 1 running, 1 pruned, 1 failed, best 0.75, paused"
 
 
 def test_best_that_is_shown_is_that_of_all_trials_whatever_has_ended_between_two_looks() -> None:
