@@ -1,8 +1,8 @@
 """What people wish of a search that runs: kept in its study, where every sweep and worker reads it before each claim.
 
 One attribute of the study for each concern, so that two people who want different things don't overwrite each other;
-the last wish of a concern wins. A sweep that starts later does not obey what was wished of others before, but for a
-pause, which lasts until somebody resumes.
+the last wish of a concern wins, but each point that is enqueued has its own. A sweep that starts later does not obey
+what was wished of others before, but for a pause, which lasts until somebody resumes.
 """
 
 import getpass
@@ -64,14 +64,24 @@ def make_wish(concern: str, value: object) -> Wish:
 def write_wish(storage: "BaseStorage", study_id: int, wish: Wish) -> None:
     """Keep the wish with the study; from now on every worker that claims a trial sees it."""
     content = {key: value for key, value in asdict(wish).items() if key != "concern"}
-    storage.set_study_user_attr(study_id, PREFIX + wish.concern, content)
+    # Each point that was enqueued is a trial of its own, and so none takes the place of another one.
+    key = f"{ENQUEUE}:{wish.id}" if wish.concern == ENQUEUE else wish.concern
+    storage.set_study_user_attr(study_id, PREFIX + key, content)
 
 
 def wishes_in(attributes: Mapping[str, object]) -> dict[str, Wish]:
-    """Return the last wish of each concern, from a study's user attributes; what is not one is left out."""
-    found = {concern: attributes.get(PREFIX + concern) for concern in CONCERNS}
-    read = {concern: _read({"concern": concern, **of}) for concern, of in found.items() if isinstance(of, Mapping)}
-    return {concern: wish for concern, wish in read.items() if wish is not None}
+    """Return the last wish of each concern, and each point that was enqueued, from a study's user attributes.
+
+    By the concern, `enqueue:` and its id for a point; what is no wish is left out.
+    """
+    found: dict[str, Wish] = {}
+    for key, of in attributes.items():
+        name = key.removeprefix(PREFIX)
+        concern = name.partition(":")[0]
+        if key.startswith(PREFIX) and concern in CONCERNS and isinstance(of, Mapping):
+            wish = _read({"concern": concern, **of})
+            found |= {name: wish} if wish else {}
+    return found
 
 
 def _read(content: Mapping[str, object]) -> Wish | None:

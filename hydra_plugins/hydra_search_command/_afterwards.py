@@ -26,7 +26,7 @@ def add(verbs: "Verbs") -> None:
     report.set_defaults(run=_report)
     text = "send MLflow the records that it could not take while the search ran"
     deliver = verbs.add_parser("deliver", help=text, description=text)
-    deliver.add_argument("search", metavar="SEARCH", help="the sweep directory, or its name")
+    add_search(deliver)
     add_json(deliver)
     deliver.set_defaults(run=_deliver)
 
@@ -55,11 +55,15 @@ def _report(options: argparse.Namespace) -> int:
 
 def _recorded(search: Found) -> tuple[Path, "SearchFacts"]:
     if search.directory is None:
-        raise NotFound(f"the sweep directory of {search.study_name!r} is not known here; name it in place of the study")
+        raise NotFound(_unknown(search))
     if search.facts is None:
         place = str(search.directory)
         raise NotFound(f"{place!r} holds no recorded search: it was run without hydra.sweeper.report, or elsewhere")
     return search.directory, search.facts
+
+
+def _unknown(search: Found) -> str:
+    return f"the sweep directory of {search.study_name!r} is not known here; name it in place of the study"
 
 
 def _deliver(options: argparse.Namespace) -> int:
@@ -67,7 +71,11 @@ def _deliver(options: argparse.Namespace) -> int:
 
     from hydra_plugins.hydra_mlflow_callback.afterwards import deliver
 
-    known = directory_of_search(options.search)
+    known = directory_of_search(options.search, named=options.storage is not None)
+    if options.storage is not None:
+        with found(options.search, options.storage) as search:
+            if search.directory is None:
+                raise NotFound(_unknown(search))
     if known and not (known / SEARCH_RECORD).is_file():
         raise NotFound(f"{options.search!r} was not recorded in MLflow, so there is nothing to deliver")
     directory = known or Path(options.search)

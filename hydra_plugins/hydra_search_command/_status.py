@@ -17,7 +17,8 @@ JSON (--json), one object. These keys are always there; more may come. Times are
                 alive is null where nobody can tell
   sweeps        commands that work on it now: a list of {host, pid, n_jobs, started}
   time_left     {timeout_seconds, estimated_seconds}: until no trial begins, and by the mean of trials so far; or null
-  last_error    {trial, outcome, reason, time} of the last trial that failed or was lost, or null
+  last_error    {trial, outcome, reason, time} of the last trial that failed or was lost, or null; one that was
+                requeued because its search was left, as by Ctrl-C, is no error
   wishes        what people asked for: a list of {wish, by, time}
   time          when this was read
 """

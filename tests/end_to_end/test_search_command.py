@@ -99,7 +99,7 @@ def test_search_whose_sweeper_was_killed_is_told_delivered_and_cleaned_with_its_
     search.wait()
     wait_for(lambda: status(capsys)["state"] == "interrupted", 60, "the workers to be gone")
     assert [worker["alive"] for worker in status(capsys)["workers"]] == [False, False]
-    main(["deliver", "search"])
+    main(["deliver", "search", "--storage", str(SWEEP / "optuna_journal.log")])
     assert set(Recorded(here).statuses().values()) == {"KILLED"}
     main(["report", "search"])
     assert "unfinished" in (SWEEP / "summary.md").read_text()

@@ -116,6 +116,43 @@ def test_page_of_a_paused_search_says_so(start_app: StartApp, sweep: Path, gate:
     assert "paused by" not in page.read_text()
 
 
+def test_next_command_says_who_asked_for_what_while_none_ran(
+    start_app: StartApp, tmp_path: Path, sweep: Path, gate: Path
+) -> None:
+    args = (*SEARCH, f"wait_for={gate}", n_trials(5), *joblib(2))
+    search = start_app("tracked.py", *args)
+    wait_for_jobs(sweep, 2)
+    main(["pause", str(sweep)])
+    wait_for(lambda: (sweep / ".wishes.jsonl").is_file(), 30, "the search to hear of it")
+    os.kill(search.pid, signal.SIGKILL)
+    search.wait()
+    gate.touch()
+    wait_for(lambda: not running(trials_of(sweep)), 60, "the workers to leave")
+    main(["resume", str(sweep)])
+    for x in (0.25, 0.75):
+        main(["enqueue", str(sweep), f"x={x}"])
+    output = output_of(start_app("tracked.py", *args))
+    asked = ["Resume asked for by", "enqueue x=0.25 asked for by", "enqueue x=0.75 asked for by"]
+    assert [output.count(each) for each in asked] == [1, 1, 1] and "Pause" not in output, output
+    tag = Recorded(tmp_path).parent.data.tags["wishes"]
+    assert [tag.count(each.lower()) for each in ("pause asked for by", *asked)] == [1, 1, 1, 1]
+    assert "asked for by" not in output_of(start_app("tracked.py", *args[:-3], n_trials(6), *joblib(2))), "once"
+
+
+def test_paused_search_says_how_to_go_on_whatever_its_name(start_app: StartApp, tmp_path: Path, gate: Path) -> None:
+    sweep = tmp_path / "multirun" / "two words"
+    where = (f"hydra.sweep.dir='{sweep}'", f"wait_for={gate}", n_trials(3), *joblib(2))
+    search = start_app("tracked.py", *PLAIN, *where)
+    wait_for_jobs(sweep, 2)
+    main(["pause", str(sweep)])
+    wait_for(lambda: (sweep / ".wishes.jsonl").is_file(), 30, "the search to hear of it")
+    gate.touch()
+    wait_for(lambda: n_finished(sweep) == 2, 60, "both trials to end")
+    main(["resume", str(sweep)])
+    output = output_of(search)
+    assert "To go on: hydra-search resume 'multirun/two words'" in output, output
+
+
 def test_raised_budget_gives_work_to_a_second_worker_while_the_first_one_runs(
     start_app: StartApp, sweep: Path, gate: Path
 ) -> None:

@@ -31,9 +31,20 @@ def test_last_wish_of_a_concern_wins_and_leaves_the_others() -> None:
     assert pause.id != stop.id and "@" in stop.by and stop.text == f"stop asked for by {stop.by}"
 
 
+def test_each_point_that_was_enqueued_is_a_wish_of_its_own() -> None:
+    storage = InMemoryStorage()
+    study_id = storage.create_new_study([StudyDirection.MAXIMIZE])
+    points = [make_wish(ENQUEUE, f"x={number}") for number in range(3)]
+    for wish in (*points, make_wish(STATE, STOP)):
+        write_wish(storage, study_id, wish)
+    found = wishes_in(storage.get_study_user_attrs(study_id)).values()
+    assert [wish for wish in found if wish.concern == ENQUEUE] == points
+
+
 def test_what_is_no_wish_is_left_out() -> None:
     whole = {key: value for key, value in asdict(make_wish(STATE, STOP)).items() if key != "concern"}
     attributes = {"wish:state": {**whole, "more": 1}, "wish:n_trials": 9, "wish:timeout": {"value": 9}, "other": {}}
+    attributes |= {"wish:other": whole, "wish": whole, "state": whole}
     assert wishes_in(attributes) == {}
 
 

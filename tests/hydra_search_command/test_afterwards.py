@@ -37,6 +37,8 @@ def test_report_is_written_and_named(
         (["report", "bare"], "report: 'multirun/bare' holds no recorded search"),
         (["report", "absent"], "report: there is no search 'absent'"),
         (["deliver", "absent"], "deliver: 'absent' holds no recorded search"),
+        (["deliver", "demo", "--storage", "{url}"], "deliver: the sweep directory of 'demo' is not known here"),
+        (["deliver", "lost", "--storage", "{url}"], "deliver: there is no study 'lost'"),
         (["deliver", "bare"], "deliver: 'bare' was not recorded in MLflow"),
     ],
 )

@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 from hydra_plugins.hydra_search.owner import Owner, is_ours
 from hydra_plugins.hydra_search.trials import LOST, is_confirmation
 from hydra_plugins.hydra_search.waiting import SECONDS_OF_SILENCE, say_once
+from hydra_plugins.hydra_search.wishes import PAUSE
 
 from ._confirming import may_confirm
 from ._disk import Disk
@@ -81,7 +82,9 @@ class FirstWorker:
         self._since = time.monotonic()
 
     def look(self, tally: Tally) -> None:
-        """Say it after two seconds in which none has taken a trial."""
+        """Say it after two seconds in which none has taken a trial, and none was kept from it."""
+        if tally.search.state == PAUSE:
+            self._since = time.monotonic()
         if time.monotonic() - self._since > SECONDS_OF_SILENCE and not tally.last_of_workers():
             say_once(f"Waiting for the first worker of hydra/launcher={self._launcher}")
 

@@ -1,6 +1,7 @@
 """The sweep's own side of what people wish of it: said in its log and to its tracking, kept in its record, obeyed."""
 
 import logging
+import shlex
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -12,7 +13,19 @@ from hydra_plugins.hydra_search.commands import as_typed
 from hydra_plugins.hydra_search.errors import as_sentence
 from hydra_plugins.hydra_search.signals import terminate_here
 from hydra_plugins.hydra_search.sweeps import SweepRecord, write_sweep
-from hydra_plugins.hydra_search.wishes import CANCEL, N_TRIALS, PAUSE, RESUME, STATE, STOP, Wish, note_heard
+from hydra_plugins.hydra_search.wishes import (
+    CANCEL,
+    ENQUEUE,
+    N_TRIALS,
+    PAUSE,
+    RESUME,
+    STATE,
+    STOP,
+    Wish,
+    heard_in,
+    note_heard,
+    wishes_in,
+)
 
 from ._stop import is_out_of_time
 
@@ -51,6 +64,12 @@ class Steering:
         self._is_cancelled = False
 
     def __enter__(self) -> "Steering":
+        """Say what was asked for while no sweep was there to say it."""
+        search, queue = self._queue.search, self._queue
+        said = {wish.id for wish in heard_in(Path(search.sweep_dir))}
+        for wish in wishes_in(search.storage.attributes(queue.storage, queue.study_id)).values():
+            if wish.id in search.heard - said and (wish.concern == ENQUEUE or wish.value == RESUME):
+                self._hear(wish, search)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -82,7 +101,7 @@ class Steering:
 
 def _meaning(wish: Wish, search: "Search") -> str:
     if wish.value == PAUSE:
-        return f": no trial starts. To go on: hydra-search resume {as_typed(search.sweep_dir)}"
+        return f": no trial starts. To go on: hydra-search resume {shlex.quote(as_typed(search.sweep_dir))}"
     if wish.concern == N_TRIALS and wish.value != search.n_trials:
         return f": {search.n_trials}, as many as the grid has points"
     return f": {meaning}" if (meaning := MEANINGS.get(str(wish.value))) else ""

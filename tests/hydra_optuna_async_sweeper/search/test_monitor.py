@@ -12,6 +12,7 @@ from hydra_plugins.hydra_optuna_async_sweeper.search._monitor import FirstWorker
 from hydra_plugins.hydra_optuna_async_sweeper.search._tally import Tally
 from hydra_plugins.hydra_search import waiting
 from hydra_plugins.hydra_search.owner import Owner
+from hydra_plugins.hydra_search.wishes import PAUSE
 from tests.searches import made_up
 from tests.sweeps import made_up_search
 
@@ -126,3 +127,19 @@ def test_launcher_whose_first_worker_has_not_begun_after_two_seconds_is_named_on
         clock.seconds += 3
         first.look(Tally(SEARCH, [trial_of(worker) for worker in workers]))
     assert caplog.messages == ["Waiting for the first worker of hydra/launcher=ray ..."] * said
+
+
+def test_paused_search_waits_for_somebody_and_not_for_its_first_worker(
+    clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setattr(waiting, "_said", set())
+    first = FirstWorker(OmegaConf.create({"hydra": {"runtime": {"choices": {"hydra/launcher": "ray"}}}}))
+    clock.seconds += 30
+    first.look(Tally(replace(SEARCH, state=PAUSE)))
+    clock.seconds += 1
+    first.look(Tally(SEARCH))
+    assert not caplog.messages
+    clock.seconds += 2
+    first.look(Tally(SEARCH))
+    assert caplog.messages == ["Waiting for the first worker of hydra/launcher=ray ..."]
