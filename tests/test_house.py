@@ -15,8 +15,8 @@ FILES = sorted(PLUGINS.rglob("*.py"))
 MODULES = [path for path in FILES if path.read_text().count("\n") > 3]  # a docstring or an alias is no room
 
 # 58 and 7,746 are what the rebuilt house began with; raised for what a search must refuse, tell and survive since.
-MOST_MODULES, MOST_LINES_OF_ALL = 184, 22_700
-MOST_LINES, MOST_LINES_OF_A_FUNCTION, MOST_NESTING, MOST_PRIVATE_NAMES = 250, 60, 3, 27
+MOST_MODULES, MOST_LINES_OF_ALL = 183, 22_640
+MOST_LINES, MOST_LINES_OF_A_FUNCTION, MOST_NESTING, MOST_PRIVATE_NAMES = 250, 60, 3, 25
 LIGHT = sys.stdlib_module_names | {"hydra", "omegaconf", "hydra_plugins"}
 HEAVY = {"mlflow", "optuna", "sklearn", "pandas", "plotly", "numpy", "psutil", "filelock", "sqlalchemy", "matplotlib"}
 # What speaks of the application in this repository: a plugin serves any.

@@ -16,12 +16,11 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import IO, NoReturn
+from typing import IO
 
 from hydra_plugins.hydra_search.owner import Owner, of_process
 
 from ._process import Handle, file_of, main, opened
-from ._upstream import leave
 
 # What may be imported before a fork. A job's own packages may not: for one, CUDA can't be used after it.
 FORKABLE = (
@@ -191,27 +190,23 @@ def _import(descriptor: int) -> None:
 
 
 def _fork(questions: socket.socket, descriptor: int) -> bytes:
-    """Return the number of a process that works on the file."""
+    """Return the number of a process that works on the file; in that process, end with it."""
     # the server ignores them, so one that came to the fork at once would be forgotten
     before = signal.pthread_sigmask(signal.SIG_BLOCK, NOT_FOR_SERVER)
     pid = os.fork()
-    if pid == 0:
-        questions.close()
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if pid:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        _be_worker(descriptor)
+        os.close(descriptor)
+        return str(pid).encode()
+    questions.close()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    os.close(descriptor)
-    return str(pid).encode()
-
-
-def _be_worker(descriptor: int) -> NoReturn:
     if "numpy" in sys.modules:  # else all workers would draw the same numbers; Python's own generator knows forks
         import numpy as np
 
         np.random.seed()  # the one that is global
-    leave(main(opened(descriptor)))
+    sys.exit(main(opened(descriptor)))
 
 
 def _status_of(pid: int) -> bytes:

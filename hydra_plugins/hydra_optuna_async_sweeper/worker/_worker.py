@@ -71,8 +71,7 @@ class Worker:
         queue = TrialQueue(self.search, storage)
         runner = TrialRunner(self.search, self.config, self.hydra_context, self.task_function, queue)
         self.restore_log()
-        if not gc.get_freeze_count():  # a fork has what it was forked with in there
-            gc.freeze()  # what is loaded stays; collecting it at exit would take a tenth of a second
+        gc.freeze()  # what is loaded stays; collecting it at exit would take a tenth of a second
         apart = is_apart(self.search)  # else the sweeper runs in this process too, and is to end as well
         count = 0
         with terminable_worker() if apart else nullcontext():
