@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from hydra_plugins.hydra_search.errors import one_line
+from hydra_plugins.hydra_search.errors import one_line, raised_in
 from hydra_plugins.hydra_search.files import DATASET, EXAMPLE, MODEL, OF_JOB
 from hydra_plugins.hydra_search.secrets import Secrets
 from hydra_plugins.hydra_search.urls import masked
@@ -137,7 +137,7 @@ def _open_with_values(client: "MlflowClient", settings: Settings, record: JobRec
     if record.pruned:
         tags["hydra.pruned"] = "true"
     if record.error and record.error.strip():
-        tags["hydra.status_reason"] = shorten(record.error.strip().splitlines()[-1], MAX_TAG_LENGTH)
+        tags["hydra.status_reason"] = shorten(raised_in(record.error), MAX_TAG_LENGTH)
     return log_values(client, str(record.run_id), record.metrics, {} if record.params_sent else record.params, tags)
 
 

@@ -16,6 +16,7 @@ from hydra_plugins.hydra_search.jobs import subdir_of
 from hydra_plugins.hydra_search.owner import every
 from hydra_plugins.hydra_search.secret_sources import secrets_of_job
 from hydra_plugins.hydra_search.secrets import Secrets
+from hydra_plugins.hydra_search.settings import task_overrides
 from hydra_plugins.hydra_search.trials import CONFIRMS
 from hydra_plugins.hydra_trial import confirmed_number, listening
 
@@ -185,7 +186,7 @@ def new_record(
         start_time=now(),
         params=params_of(resolved, settings.exclude_params),
         tags=choices_of(config, settings) | {key: secrets.of_key(key, tag) for key, tag in settings.tags.items()},
-        overrides=[secrets.override(s) for s in config.hydra.overrides.task if s.partition("=")[0] not in fixed],
+        overrides=[secrets.override(s) for s in task_overrides(config) if s.partition("=")[0] not in fixed],
         confirms=confirmed_number(),
         is_masked=bool(secrets.keys),
     )

@@ -102,3 +102,9 @@ def as_sentence(text: str) -> str:
 def without_numbers(reason: str) -> str:
     """Return what two trials have in common that fail for one reason; numbers and addresses are those of one trial."""
     return OF_ONE_TRIAL.sub("#", reason)
+
+
+def raised_in(traceback: str) -> str:
+    """Return the line of a traceback that says what was raised, whose message may go on over indented lines."""
+    lines = traceback.strip().splitlines()
+    return next((line for line in reversed(lines) if not line.startswith(" ")), "")

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from .secret_names import describes, names_secret
 from .secrets import NUMBER, OVERRIDE, Secrets, plain_key
+from .settings import task_overrides
 from .urls import MASK, has_password, passwords_of
 
 OF_COMMAND_LINE = ("hydra.overrides.", "hydra.job.override_dirname")  # say again what stands under its key
@@ -77,7 +78,7 @@ def secrets_of_job(config: DictConfig) -> Secrets:
         config: of a job, Hydra's node included.
     """
     hydra = config.hydra
-    given = [OVERRIDE.fullmatch(str(line)) for line in hydra.overrides.task]
+    given = map(OVERRIDE.fullmatch, task_overrides(config))
     overrides = {plain_key(found["key"]): found["value"] for found in given if found}
     choices = tuple(cast("dict[str, object]", OmegaConf.to_container(hydra.runtime.choices, resolve=True)).items())
     which = (hydra.sweep.dir, hydra.runtime.output_dir if not choices else "", choices, tuple(overrides))

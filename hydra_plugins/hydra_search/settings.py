@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -206,6 +207,16 @@ def read_command_line(config: DictConfig, loader: ConfigLoader | None = None) ->
     # Not an iteration: that would resolve them here and now.
     lines = cast("list[str]", OmegaConf.to_container(config.hydra.overrides.task, resolve=False))
     return {override.get_key_element(): override for override in OverridesParser.create(loader).parse_overrides(lines)}
+
+
+def task_overrides(config: DictConfig) -> list[str]:
+    """Return a job's overrides, each with what it refers to; as it is written where that leads nowhere."""
+    lines = config.hydra.overrides.task
+    written = cast("list[str]", OmegaConf.to_container(lines, resolve=False))
+    for place in (place for place, line in enumerate(written) if "${" in line):
+        with suppress(OmegaConfBaseException):
+            written[place] = lines[place]
+    return written
 
 
 def n_objectives(config: DictConfig) -> int | None:

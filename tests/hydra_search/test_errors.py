@@ -1,6 +1,6 @@
 import pytest
 
-from hydra_plugins.hydra_search.errors import bad_input
+from hydra_plugins.hydra_search.errors import bad_input, raised_in
 
 ADDRESS, HIDDEN = "postgresql://me:s3cret@host/db", "postgresql://me:***@host/db"
 
@@ -22,3 +22,16 @@ def test_message_shows_the_value_without_its_passwords(value: object, shown: str
     assert str(bad_input("the.key", value, "must be another", "Do this.")) == (
         f"the.key: must be another, got {shown}. Do this."
     )
+
+
+@pytest.mark.parametrize(
+    ("traceback", "expected"),
+    [
+        ("Traceback (most recent call last):\n  File ...\nValueError: no\n", "ValueError: no"),
+        ("Traceback:\n  File ...\nKeyError: no such\n    full_key: a.b\n    object_type=dict\n", "KeyError: no such"),
+        ("the job ended without a result", "the job ended without a result"),
+        ("", ""),
+    ],
+)
+def test_what_was_raised_is_told_from_where_and_from_the_rest_of_its_message(traceback: str, expected: str) -> None:
+    assert raised_in(traceback) == expected

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hydra.core.plugins import Plugins
 
-from hydra_plugins.hydra_search.errors import CantStart
+from hydra_plugins.hydra_search.errors import CantStart, raised_in
 from hydra_plugins.hydra_search.owner import Owner
 from hydra_plugins.hydra_search.signals import Cancelled
 from hydra_plugins.hydra_search.wishes import CANCEL, PAUSE, STATE
@@ -134,7 +134,7 @@ class Workers:
 
     def _ended_at_start(self, error: Exception) -> SystemExit:
         launcher = self.worker.config.hydra.runtime.choices.get("hydra/launcher")
-        reason = str(error).strip().rpartition("\n")[2]
+        reason = raised_in(str(error))
         return SystemExit(
             f"hydra/launcher={launcher}: the workers end again and again before they have finished a trial "
             f"({type(error).__name__}: {reason}). See that code, packages and configuration are there for them too, "

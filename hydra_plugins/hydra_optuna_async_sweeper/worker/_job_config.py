@@ -135,6 +135,7 @@ class ItemLoader:
         item.hydra.sweep.dir = item.hydra.sweep.subdir = "."
         item.hydra.output_subdir = None
         item.hydra.job_logging = NO_LOGGING
+        item.hydra.job.env_set = {}  # each job has its own, which may ask for what only a job has
         return item
 
 
