@@ -105,6 +105,11 @@ def without_numbers(reason: str) -> str:
 
 
 def raised_in(traceback: str) -> str:
-    """Return the line of a traceback that says what was raised, whose message may go on over indented lines."""
+    """Return the line of a traceback that says what was raised; the last one of a text that is none.
+
+    The message may go on over further lines, or be indented there.
+    """
     lines = traceback.strip().splitlines()
-    return next((line for line in reversed(lines) if not line.startswith(" ")), "")
+    frames = [place for place, line in enumerate(lines) if line.startswith("  File ")]
+    raised = [line for line in lines[frames[-1] :] if not line.startswith(" ")] if frames else []
+    return (raised or [line for line in reversed(lines) if not line.startswith(" ")] or [""])[0]

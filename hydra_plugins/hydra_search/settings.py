@@ -74,7 +74,7 @@ def check_settings(config: DictConfig) -> None:
     count, of_any = "must be a whole number, 1 or more", "for example."
     for key, example in (("sweeper.n_trials", 20), ("sweeper.n_jobs", 1)):
         _check(config, f"hydra.{key}", _is_count, count, f"={example}, {of_any}")
-    joblibs = "must be a whole number, 1 or more, or as joblib has it: -1 for all cores, -2 for all but one"
+    joblibs = "must be a whole number, 1 or more, or as joblib has it: -1, its default, or -2 for all cores but one"
     _check(config, "hydra.launcher.n_jobs", _is_joblib_count, joblibs, f"=1, {of_any}")
     retries = "must be a whole number, 0 or more"
     _check(config, "hydra.sweeper.max_retries", lambda n: n == 0 or _is_count(n), retries, f"=3, {of_any}")

@@ -44,12 +44,13 @@ def test_search_says_when_the_launcher_runs_fewer_workers_than_are_asked_for(run
     assert len({trial.user_attrs["worker"]["pid"] for trial in trials_of(sweep)}) == 1
 
 
+@pytest.mark.parametrize("prefer", ["processes", pytest.param("threads", marks=slow)])
 def test_joblibs_own_default_means_as_many_workers_as_the_sweeper_has_whatever_the_cores(
-    start_app: StartApp, tmp_path: Path, sweep: Path
+    start_app: StartApp, tmp_path: Path, sweep: Path, prefer: str
 ) -> None:
     workers, gate = (os.cpu_count() or 1) + 1, tmp_path / "gate"
     own = ["hydra/launcher=joblib", f"hydra.sweeper.n_jobs={workers}", n_trials(workers + 1), f"wait_for={gate}"]
-    search = start_app("tracked.py", *PLAIN, *own, "hydra.launcher.n_jobs=-1")
+    search = start_app("tracked.py", *PLAIN, *own, "hydra.launcher.n_jobs=-1", f"hydra.launcher.prefer={prefer}")
     wait_for_jobs(sweep, workers)
     gate.touch()
     output = search.communicate(timeout=60)[0]

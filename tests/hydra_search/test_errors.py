@@ -2,6 +2,7 @@ import pytest
 
 from hydra_plugins.hydra_search.errors import bad_input, raised_in
 
+FRAME = 'Traceback (most recent call last):\n  File "a.py", line 1, in main\n    fail()\n    ^^^^^^\n'
 ADDRESS, HIDDEN = "postgresql://me:s3cret@host/db", "postgresql://me:***@host/db"
 
 
@@ -27,8 +28,11 @@ def test_message_shows_the_value_without_its_passwords(value: object, shown: str
 @pytest.mark.parametrize(
     ("traceback", "expected"),
     [
-        ("Traceback (most recent call last):\n  File ...\nValueError: no\n", "ValueError: no"),
-        ("Traceback:\n  File ...\nKeyError: no such\n    full_key: a.b\n    object_type=dict\n", "KeyError: no such"),
+        (f"{FRAME}ValueError: no\n", "ValueError: no"),
+        (f"{FRAME}KeyError: no such\n    full_key: a.b\n    object_type=dict\n", "KeyError: no such"),
+        (f"{FRAME}ValueError: two lines\nof one message\n", "ValueError: two lines"),
+        (f"{FRAME}KeyError: 1\n\nDuring handling of the above ...:\n\n{FRAME}ValueError: no\n", "ValueError: no"),
+        ("KeyError: no such\n    full_key: a.b\n    object_type=dict", "KeyError: no such"),
         ("the job ended without a result", "the job ended without a result"),
         ("", ""),
     ],

@@ -115,3 +115,15 @@ def test_secret_of_each_job_is_known_though_the_configuration_is_read_once() -> 
 def test_key_from_which_a_secret_takes_its_value_is_left_out_too() -> None:
     config = {"hook": "https://chat/s3cr3t", "n": 5, "a": {"webhook": "${hook}", "tokens": "${n}"}, "x": "to s3cr3t"}
     assert shown(config) == config | {"hook": "***", "a": {"webhook": "***", "tokens": 5}}
+
+
+def test_secret_that_an_override_refers_to_is_known_beside_one_that_refers_to_nothing() -> None:
+    def job(x: str) -> Any:
+        hydra = {
+            "overrides": {"task": ["token=tok-${x}", f"x={x}", "+r=${nosuch}"]},
+            "runtime": {"choices": {"of": "this test"}, "output_dir": "o"}, "sweep": {"dir": "s"},
+        }  # fmt: skip
+        return OmegaConf.create({"token": "tok-${x}", "x": x, "hydra": hydra})
+
+    assert secrets_of_job(job("one")).hide("tok-one tok-two") == "*** tok-two"
+    assert secrets_of_job(job("two")).hide("tok-one tok-two") == "*** ***"

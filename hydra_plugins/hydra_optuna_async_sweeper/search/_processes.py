@@ -181,6 +181,12 @@ def n_at_once(n_jobs: int, settings: "Settings") -> int:
     return n_jobs if asked == -1 else min(n_jobs, int(effective_n_jobs(asked)))
 
 
+def let_sweeper_decide(launcher: Launcher, n_jobs: int) -> None:
+    """Let a launcher of joblib that starts its workers itself, as threads, have as many at a time as `n_at_once`."""
+    if isinstance(launcher, JoblibLauncher):
+        launcher.joblib["n_jobs"] = n_at_once(n_jobs, launcher.joblib)
+
+
 def threads_of(settings: "Settings", n_processes: int) -> dict[str, str]:
     """Return the variables by which joblib keeps the processes from having more threads than there are cores."""
     from joblib import cpu_count

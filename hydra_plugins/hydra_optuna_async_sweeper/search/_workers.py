@@ -15,7 +15,7 @@ from hydra_plugins.hydra_search.wishes import CANCEL, PAUSE, STATE
 from ..worker._job_config import item_context
 from ._monitor import LauncherGuard
 from ._process import WorkerTimedOut
-from ._processes import Processes, settings_of
+from ._processes import Processes, let_sweeper_decide, settings_of
 from ._stop import stop_reason
 from ._tally import Tally
 
@@ -116,6 +116,7 @@ class Workers:
         try:
             with guard.launching(Tally(self.search, self.queue.trials()), missing if settings is None else None):
                 if settings is None:
+                    let_sweeper_decide(launcher, self.search.n_jobs)
                     returns = launcher.launch([[] for _ in range(missing)], initial_job_idx=0)
                 else:
                     returns = self.processes.launch(to_do, settings)

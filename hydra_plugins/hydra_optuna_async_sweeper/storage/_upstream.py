@@ -1,4 +1,4 @@
-"""What is private in Optuna's storages and has no public way.
+"""What is private in Optuna's storages and has no public way, and the journal that is made with it.
 
 `tests/hydra_optuna_async_sweeper/storage/test_upstream.py` fails when one of these names changes its meaning.
 """
